@@ -1,0 +1,15 @@
+# Flags every target of ours gets; system headers are exempt because they come in as SYSTEM includes.
+add_library(springlatch_options INTERFACE)
+target_compile_options(springlatch_options INTERFACE
+  -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Werror -fno-omit-frame-pointer)
+# Everything since 2013 that is sold as an edge gateway has these, small Atoms included. Wider code is chosen at start.
+target_compile_options(springlatch_options INTERFACE -march=x86-64-v2 -maes -mtune=generic)
+target_include_directories(springlatch_options INTERFACE ${PROJECT_SOURCE_DIR})
+if(SPRINGLATCH_SANITIZE)
+  target_compile_options(springlatch_options INTERFACE -fsanitize=${SPRINGLATCH_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(springlatch_options INTERFACE -fsanitize=${SPRINGLATCH_SANITIZE})
+endif()
+if(SPRINGLATCH_FUZZ)
+  target_compile_options(springlatch_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()

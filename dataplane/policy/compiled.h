@@ -1,0 +1,151 @@
+#pragma once
+// The policy as the data plane uses it: immutable, looked up once a connection and once a request.
+//
+// Overview
+//   config/ compiles policy JSON into a CompiledPolicy. At a SYN the inspector asks service_to() and zone_of(), then
+//   rules_for() for the candidates; each complete request asks decide(). Nothing here allocates after construction.
+// Life cycle
+//   A CompiledPolicy is built beside the running one and swapped between bursts; `generation` tells flows to look again.
+// Threads
+//   Read-only, so workers share one.
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/packet/address.h"
+#include "dataplane/policy/reason.h"
+#include "dataplane/protocol/elasticsearch/operation.h"
+#include "dataplane/protocol/http/request_head.h"
+
+namespace springlatch {
+
+enum class Action : std::uint8_t { allow, reject, reset, drop };
+enum class Mode : std::uint8_t { enforce, observe };
+enum class ServiceProtocol : std::uint8_t { elasticsearch, tcp };
+enum class CredentialNeed : std::uint8_t { any, present };
+
+inline constexpr std::uint16_t no_zone = 0xffff;
+inline constexpr std::uint16_t no_service = 0xffff;
+inline constexpr std::uint16_t no_rule = 0xffff;
+
+struct AddressRange {  ///< both ends included
+    IpAddress first;
+    IpAddress last;
+    std::uint16_t value = 0;
+};
+
+/// Disjoint ranges in ascending order; the longest prefix has already won where prefixes nested.
+class RangeMap {
+  public:
+    RangeMap() = default;
+    /// `ranges` must be sorted and disjoint.
+    explicit RangeMap(std::vector<AddressRange> ranges);
+    [[nodiscard]] std::optional<std::uint16_t> find(const IpAddress& address) const noexcept;
+    [[nodiscard]] std::span<const AddressRange> ranges() const noexcept { return ranges_; }
+
+  private:
+    std::vector<AddressRange> ranges_;
+};
+
+struct Service {
+    std::string name;
+    ServiceProtocol protocol = ServiceProtocol::elasticsearch;
+    bool tls_allowed = false;  ///< tls: "allow"; the stream is then forwarded unread once its first bytes are TLS
+    std::vector<AddressRange> addresses;
+    std::vector<std::uint16_t> ports;  ///< sorted
+};
+
+struct Rule {
+    std::string id;
+    std::vector<std::uint16_t> zones;     ///< sorted; empty: every zone
+    std::vector<std::uint16_t> services;  ///< sorted; empty: every service
+    CredentialNeed credentials = CredentialNeed::present;
+    std::uint16_t methods = 0;     ///< bit per http::Method; 0: every method
+    std::uint16_t operations = 0;  ///< bit per elasticsearch::Operation; 0: no condition
+    Action action = Action::allow;
+    std::optional<Mode> mode;      ///< its own, else the policy's
+};
+
+struct Limits {
+    http::HeadLimits head;
+    std::uint32_t idle_seconds = 7200 + 300;   ///< an established connection without a frame for longer is forgotten
+    std::uint32_t flows = 65536;               ///< per worker
+    std::uint32_t held_segments = 4096;        ///< out of order, per worker
+    std::uint32_t held_segments_per_flow = 512;
+    std::uint32_t retained_bytes = 8U << 20U;  ///< copies of unacknowledged control bytes, per worker
+    std::uint32_t open_heads = 512;            ///< heads that came in pieces, per worker
+    std::uint32_t requests_in_flight = 64;     ///< per connection; at most 64
+};
+
+/// What decide() needs to know of a request.
+struct RequestFacts {
+    http::Method method = http::Method::unknown;
+    elasticsearch::Operation operation = elasticsearch::Operation::unknown;
+    http::Credentials credentials = http::Credentials::none;
+};
+
+struct Decision {
+    Action action = Action::reset;
+    Reason reason = Reason::none;   ///< none if and only if action is allow
+    std::uint16_t rule = no_rule;   ///< index of the rule that decided; no_rule: `default`
+    Mode mode = Mode::enforce;      ///< in observe mode a denial is reported and everything is forwarded
+    bool without_credentials = false;  ///< allowed by an `any` rule to a request that carries no well-formed credentials
+};
+
+class CompiledPolicy {
+  public:
+    /// What config/ fills in. Every index is in range and every vector sorted as said above.
+    struct Parts {
+        std::uint32_t generation = 0;
+        Mode mode = Mode::enforce;
+        Action default_action = Action::reject;  ///< never allow
+        bool transit_forward = true;
+        bool tunnels_allowed = false;             ///< IP-in-IP, 6in4, GRE, VXLAN, Geneve, Teredo, ESP/AH towards a service's address
+        std::vector<std::string> zone_names;
+        RangeMap zones;                           ///< address → zone index
+        std::vector<Service> services;
+        std::vector<Rule> rules;                  ///< in the policy's order
+        Limits limits;
+        elasticsearch::Catalogue catalogue;
+    };
+    explicit CompiledPolicy(Parts parts);
+
+    [[nodiscard]] std::uint32_t generation() const noexcept { return parts_.generation; }
+    [[nodiscard]] Mode mode() const noexcept { return parts_.mode; }
+    [[nodiscard]] Action default_action() const noexcept { return parts_.default_action; }
+    [[nodiscard]] const Limits& limits() const noexcept { return parts_.limits; }
+    [[nodiscard]] const Parts& parts() const noexcept { return parts_; }
+
+    /// The service at address:port, or no_service.
+    [[nodiscard]] std::uint16_t service_at(const IpAddress& address, std::uint16_t port) const noexcept;
+    /// True if any service has this address: fragments and tunnels towards it are refused whatever the port.
+    [[nodiscard]] bool is_protected(const IpAddress& address) const noexcept;
+    [[nodiscard]] std::uint16_t zone_of(const IpAddress& address) const noexcept;  ///< or no_zone
+
+    /// True if some rule could allow something from this zone to this service; if not, a SYN is refused with source_not_allowed.
+    [[nodiscard]] bool reachable(std::uint16_t zone, std::uint16_t service) const noexcept;
+
+    /// For a `tcp` service, and for what never became a request: judged by zone and service alone.
+    [[nodiscard]] Decision decide_connection(std::uint16_t zone, std::uint16_t service) const noexcept;
+
+    /// The first rule whose conditions all hold decides; without one, `default`.
+    /// Reason of a denial by default: no_credentials / malformed_credentials if a rule for this zone and service asks for credentials that the request lacks,
+    /// else operation_not_allowed, or source_not_allowed if no rule is for this zone and service. Malformed credentials are never accepted, not even by `any`.
+    [[nodiscard]] Decision decide(std::uint16_t zone, std::uint16_t service, const RequestFacts& facts) const noexcept;
+
+    /// By the catalogue; `path` as for Catalogue::operation_of().
+    [[nodiscard]] elasticsearch::Operation operation_of(http::Method method, std::string_view path) const noexcept;
+
+  private:
+    [[nodiscard]] std::span<const std::uint16_t> candidates(std::uint16_t zone, std::uint16_t service) const noexcept;
+
+    Parts parts_;
+    RangeMap protected_;                           ///< address → index into service_sets_
+    std::vector<std::vector<std::uint16_t>> service_sets_;
+    std::vector<std::vector<std::uint16_t>> candidates_;  ///< [zone * services + service] → rule indices in order; the last row is no_zone
+};
+
+}  // namespace springlatch
