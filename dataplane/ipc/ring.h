@@ -53,6 +53,8 @@ class RingProducer final : public EventSink {
     /// All records or none, visible together.
     [[nodiscard]] bool push(std::span<const RingSlot> slots) noexcept;
     bool emit(EventRecord& record, std::string_view path, std::string_view query, std::string_view user_agent) noexcept override;
+    /// Slots that push() would find free now; a replay waits for the consumer instead of losing events, live traffic never does.
+    [[nodiscard]] std::uint64_t free_slots() noexcept;
     [[nodiscard]] std::uint64_t emitted() const noexcept { return sequence_; }
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 

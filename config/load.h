@@ -1,0 +1,44 @@
+#pragma once
+// From a policy file to a CompiledPolicy, or to a list of mistakes.
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "dataplane/policy/compiled.h"
+
+namespace springlatch {
+
+/// One mistake; str() is `file:line:col: error: /json/pointer: text`.
+struct PolicyError {
+    std::string file;
+    std::uint32_t line = 0;    ///< from 1; 0: the file as a whole (it cannot be read, it is empty)
+    std::uint32_t column = 0;  ///< from 1, in bytes
+    std::string pointer;       ///< RFC 6901; "" is the whole document
+    std::string text;          ///< what was found and what is allowed
+    [[nodiscard]] std::string str() const;
+};
+
+struct LoadedPolicy {
+    std::shared_ptr<const CompiledPolicy> policy;
+    std::array<std::uint8_t, 32> sha256{};  ///< of the file's bytes
+};
+
+struct LoadOptions {
+    std::uint32_t generation = 1;
+    std::optional<Mode> mode;  ///< replaces the policy's and every rule's own mode (`replay --observe`)
+};
+
+/// Reads, validates (JSON, schema, meaning) and compiles. On error: every mistake found, in the order of the text, at least one.
+[[nodiscard]] tl::expected<LoadedPolicy, std::vector<PolicyError>> load_policy(const std::string& path, const LoadOptions& options);
+
+/// The same for a text at hand; `name` stands for the file in errors.
+[[nodiscard]] tl::expected<LoadedPolicy, std::vector<PolicyError>> parse_policy(std::string_view text, const std::string& name,
+                                                                                const LoadOptions& options);
+
+}  // namespace springlatch
