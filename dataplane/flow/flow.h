@@ -28,15 +28,17 @@ enum class FlowState : std::uint8_t {
 enum class RequestPhase : std::uint8_t {
     head,         ///< at or inside a request head
     head_lf,      ///< judged and allowed; exactly one LF must follow, then body or next head
-    body,         ///< body_left more bytes of known length
-    chunks,       ///< inside chunk framing (chunk_* fields) or chunk data (body_left)
-    chunks_lf,    ///< last chunk's final LF must follow
+    body,         ///< body_left more bytes of known length lie beyond the gate; then chunks or head
+    chunks,       ///< at or inside chunk framing (chunk_* fields)
+    chunks_lf,    ///< the body is complete but for its final LF
     await_100,    ///< Expect: 100-continue was forwarded; body bytes wait for the server's word
     refused_100,  ///< the server gave a final status instead: no client byte is acceptable any more
     last_seen,    ///< the client said this was its last request: any further byte is refused
     opaque,       ///< tcp service or allowed TLS: bytes are counted, not read
     lost,         ///< observe mode only: the stream could not be followed any more, nothing is judged
 };
+
+inline constexpr std::uint32_t no_index = 0xffff'ffff;
 
 struct alignas(64) FlowHot {
     FlowKey key;
@@ -47,7 +49,7 @@ struct alignas(64) FlowHot {
     std::uint32_t server_high = 0;   ///< end of the highest server byte that left
     std::uint32_t server_read = 0;   ///< next position the response reader wants
     std::uint32_t server_acked = 0;  ///< highest acknowledgement of the client
-    std::uint32_t server_edge = 0;   ///< right edge of the client's window
+    std::uint32_t held = no_index;   ///< last held segment (a ring: its next is the first)
     std::uint32_t client_ts = 0;     ///< newest time stamp accepted from the client (PAWS, RFC 7323 §5)
     std::uint32_t last_seen = 0;     ///< seconds since the table's epoch
     std::uint16_t service = 0xffff;
@@ -59,27 +61,35 @@ struct alignas(64) FlowHot {
 static_assert(sizeof(FlowHot) == 64);
 
 namespace flow_flag {
-inline constexpr std::uint16_t client_fin = 1, server_fin = 2, client_fin_acked = 4, server_fin_acked = 8, timestamps = 16, observe = 32,
-                               responses_lost = 64, deny_reported = 128, has_held = 256, has_retained = 512, has_head = 1024,
-                               first_bytes_seen = 2048, awaits_answer = 4096, observed_denial = 8192;
-}
+inline constexpr std::uint16_t client_fin = 1;          ///< the client's FIN left; client_high lies behind it
+inline constexpr std::uint16_t server_fin = 2;
+inline constexpr std::uint16_t client_fin_acked = 4;
+inline constexpr std::uint16_t server_fin_acked = 8;
+inline constexpr std::uint16_t timestamps = 16;         ///< both ends agreed on RFC 7323 time stamps
+inline constexpr std::uint16_t client_spoke = 32;       ///< at least one payload byte of the client left
+inline constexpr std::uint16_t responses_lost = 64;     ///< answers cannot be paired with requests any more
+inline constexpr std::uint16_t awaits_answer = 128;     ///< a request without credentials is out: nothing may follow before its answer
+inline constexpr std::uint16_t last_request = 256;      ///< the client said that no further request comes
+inline constexpr std::uint16_t rehandshake = 512;       ///< the server answered a new SYN on this tuple: the next ACK may replace the flow
+inline constexpr std::uint16_t replied = 1024;          ///< cut with an HTTP reply and a FIN of our own: the client's FIN is acknowledged
+inline constexpr std::uint16_t silent = 2048;           ///< cut with action drop: the client gets nothing
+inline constexpr std::uint16_t denial_observed = 4096;  ///< observe mode: a denial that would have cut the connection was reported
+}  // namespace flow_flag
 
-inline constexpr std::uint32_t no_index = 0xffff'ffff;
+inline constexpr std::uint8_t not_chunked = 0xff;
 
 struct FlowCold {
     http::ResponseState response;
-    std::uint64_t body_left = 0;        ///< bytes of a known-length piece beyond the gate
-    std::uint32_t head = no_index;      ///< open head in the head pool
-    std::uint32_t held = no_index;      ///< first held segment
+    std::uint64_t body_left = 0;        ///< bytes of a known-length piece beyond the gate; opaque: client payload bytes so far
+    std::uint64_t heads_in_flight = 0;  ///< bit i: the i-th unanswered request was HEAD
+    std::uint32_t head = no_index;      ///< open head in the pool of heads that come in pieces
     std::uint32_t retained = no_index;  ///< last retained block (a ring: its next is the first)
-    std::uint32_t heads_in_flight = 0;  ///< bit i: the i-th unanswered request was HEAD
-    std::uint16_t requests = 0;         ///< judged on this connection (wraps; events carry 32 bits counted from here)
+    std::uint16_t requests = 0;         ///< judged on this connection, modulo 2^16
+    std::uint16_t incarnation = 0;      ///< tells connections on the same tuple apart in events
     std::uint8_t in_flight = 0;         ///< forwarded requests whose answer has not ended
     RequestPhase phase = RequestPhase::head;
-    std::uint8_t chunk_phase = 0;
-    std::uint8_t chunk_digits = 0;
-    std::uint8_t generation = 0;        ///< low bits of the policy generation that service and zone are indices of
-    std::uint8_t reserved = 0;
+    std::uint8_t chunk_phase = not_chunked;       ///< http::ChunkPhase, or not_chunked
+    std::uint8_t chunk_digits = 0;      ///< while cut: resets sent for late frames
 };
 static_assert(sizeof(FlowCold) == 56);
 
