@@ -15,8 +15,8 @@ struct ChunkState {
     std::uint64_t left = 0;   ///< size_line: value so far; data: bytes of the chunk still to come
     ChunkPhase phase = ChunkPhase::size_line;
     std::uint8_t digits = 0;  ///< hex digits of the size line so far (at most 8)
-    std::uint16_t reserved = 0;
-    std::uint32_t total = 0;  ///< body bytes announced so far, in units of 1 KiB rounded up, against HeadLimits::body_bytes
+    std::uint16_t odd_bytes = 0;  ///< body bytes announced so far beyond `total`, below 1024
+    std::uint32_t total = 0;  ///< body bytes announced so far in whole KiB; with odd_bytes, against HeadLimits::body_bytes
 };
 
 enum class ChunkStatus : std::uint8_t {
@@ -36,6 +36,8 @@ struct ChunkResult {
 /// Reads framing bytes only: the caller skips the `left` data bytes after ChunkStatus::data and then sets phase to data_cr.
 /// Chunk extensions are refused, and so is every trailer field: nothing that a database client sends needs one, and a
 /// trailer may name Authorization or framing (RFC 9110 §6.5.1). An empty trailer section is the only one accepted.
+/// Faults: framing, or body_too_large at the CR of the size line that exceeds HeadLimits::body_bytes. After `refused` the
+/// state stands before the offending byte.
 [[nodiscard]] ChunkResult advance_chunks(ChunkState& state, std::span<const std::byte> bytes, const HeadLimits& limits) noexcept;
 
 }  // namespace springlatch::http

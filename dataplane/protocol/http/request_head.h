@@ -30,14 +30,14 @@ enum class HeadFault : std::uint8_t {
     malformed,            ///< a byte or line that RFC 9112 forbids, or that real servers read differently (bare LF, obs-fold, …)
     version,              ///< anything but HTTP/1.0 and HTTP/1.1; HTTP/2 preface included
     framing,              ///< Content-Length/Transfer-Encoding doubled, conflicting, or not exactly one decimal number / `chunked`
-    target,               ///< not origin-form, absolute-form or `*` with OPTIONS; `#`, `\`, `;`, `//`, dot segments, %2f %5c %2e%2e %00, bad %XX
-    method,               ///< CONNECT, TRACE, or a method not in Method
+    target,               ///< not origin-form, absolute-form or `*` with OPTIONS; `#`, `\`, `//`, dot segments, %2f %5c %2e%2e %00, bad %XX; see request_target.h
+    method,               ///< CONNECT, TRACE, or a registered method that is not in Method; anything else is not_http
     upgrade,              ///< Upgrade, HTTP2-Settings, or `Connection: upgrade`
-    expectation,          ///< Expect is anything but exactly one `100-continue`
+    expectation,          ///< Expect is anything but exactly one `100-continue` in an HTTP/1.1 request with a body
     host,                 ///< none (HTTP/1.1) or more than one
     head_too_large,       ///< more than head_bytes or line_bytes bytes, or more than `headers` header lines
     body_too_large,       ///< Content-Length above body_bytes
-    encoded_body,         ///< Content-Encoding other than identity on a request
+    encoded_body,         ///< Content-Encoding other than identity on a request (`chunked`, which no server decodes, passes too)
 };
 
 struct HeadLimits {
@@ -71,7 +71,8 @@ struct HeadState {
     Credentials credentials = Credentials::none;
     bool expects_continue = false;
     bool closes = false;            ///< the client said this is its last request: Connection: close, or HTTP/1.0 without keep-alive
-    std::uint8_t reserved = 0;
+    HeadFault fault = HeadFault::none;  ///< private: what it was refused for
+    std::uint16_t name_bytes = 0;   ///< private: length of the name of the header line being read
     std::uint64_t content_length = 0;
     Piece target;                   ///< as sent, query included
     Piece authorization;            ///< value without surrounding blanks; empty if absent
@@ -84,11 +85,11 @@ struct HeadResult {
     HeadStatus status = HeadStatus::need_more;
     HeadFault fault = HeadFault::none;
     bool lf_pending = false;        ///< complete, but the final LF has not arrived yet
-    std::uint32_t bytes = 0;        ///< complete: length of the head so far, final LF included unless pending; refused: offset of the offending byte
+    std::uint32_t bytes = 0;        ///< complete: length of the head so far, final LF included unless pending; refused: offset of the offending byte, which is the line's CR if the line's meaning offends
 };
 
 /// `head` must begin with the same bytes at every call. One CRLF before the request line is skipped (RFC 9112 §2.2) and counts as part of the head.
-/// Never reads past `head`, allocates nothing, throws nothing.
+/// A refused head stays refused. Never reads past `head`, allocates nothing, throws nothing.
 [[nodiscard]] HeadResult advance_head(HeadState& state, std::span<const std::byte> head, const HeadLimits& limits) noexcept;
 
 }  // namespace springlatch::http
