@@ -1,9 +1,10 @@
 #pragma once
-// What is remembered of one connection: 120 bytes in two parts, the first a cache line that every packet touches.
+// What is remembered of one connection: 120 bytes in two parts, the first a cache line that every packet
+// touches.
 //
 // Words
-//   client: who opened the connection; server: the service. gate: the first client byte that is not yet judged.
-//   All positions are TCP sequence numbers; compare them with sequence.h only.
+//   client: who opened the connection; server: the service. gate: the first client byte that is not yet
+//   judged. All positions are TCP sequence numbers; compare them with sequence.h only.
 #include <cstdint>
 
 #include "dataplane/protocol/http/response.h"
@@ -18,10 +19,10 @@ struct FlowKey {
 };
 
 enum class FlowState : std::uint8_t {
-    free,      ///< the record is not in use
-    open,      ///< judged byte by byte
-    cut,       ///< denied: nothing passes any more but a new handshake
-    closed,    ///< both FINs acknowledged, or a valid RST seen: kept a short while for late retransmissions
+    free,    ///< the record is not in use
+    open,    ///< judged byte by byte
+    cut,     ///< denied: nothing passes any more but a new handshake
+    closed,  ///< both FINs acknowledged, or a valid RST seen: kept a short while for late retransmissions
 };
 
 /// Where the client's byte stream stands.
@@ -55,32 +56,36 @@ struct alignas(64) FlowHot {
     std::uint16_t service = 0xffff;
     std::uint16_t zone = 0xffff;
     FlowState state = FlowState::free;
-    std::uint8_t scales = 0;         ///< low 4 bits: client's window scale, high 4 bits: server's
-    std::uint16_t flags = 0;         ///< flow_flag
+    std::uint8_t scales = 0;  ///< low 4 bits: client's window scale, high 4 bits: server's
+    std::uint16_t flags = 0;  ///< flow_flag
 };
 static_assert(sizeof(FlowHot) == 64);
 
 namespace flow_flag {
-inline constexpr std::uint16_t client_fin = 1;          ///< the client's FIN left; client_high lies behind it
+inline constexpr std::uint16_t client_fin = 1;  ///< the client's FIN left; client_high lies behind it
 inline constexpr std::uint16_t server_fin = 2;
 inline constexpr std::uint16_t client_fin_acked = 4;
 inline constexpr std::uint16_t server_fin_acked = 8;
-inline constexpr std::uint16_t timestamps = 16;         ///< both ends agreed on RFC 7323 time stamps
-inline constexpr std::uint16_t client_spoke = 32;       ///< at least one payload byte of the client left
-inline constexpr std::uint16_t responses_lost = 64;     ///< answers cannot be paired with requests any more
-inline constexpr std::uint16_t awaits_answer = 128;     ///< a request without credentials is out: nothing may follow before its answer
-inline constexpr std::uint16_t last_request = 256;      ///< the client said that no further request comes
-inline constexpr std::uint16_t rehandshake = 512;       ///< the server answered a new SYN on this tuple: the next ACK may replace the flow
-inline constexpr std::uint16_t replied = 1024;          ///< cut with an HTTP reply and a FIN of our own: the client's FIN is acknowledged
-inline constexpr std::uint16_t silent = 2048;           ///< cut with action drop: the client gets nothing
-inline constexpr std::uint16_t denial_observed = 4096;  ///< observe mode: a denial that would have cut the connection was reported
+inline constexpr std::uint16_t timestamps = 16;      ///< both ends agreed on RFC 7323 time stamps
+inline constexpr std::uint16_t client_spoke = 32;    ///< at least one payload byte of the client left
+inline constexpr std::uint16_t responses_lost = 64;  ///< answers cannot be paired with requests any more
+inline constexpr std::uint16_t awaits_answer =
+    128;  ///< a request without credentials is out: nothing may follow before its answer
+inline constexpr std::uint16_t last_request = 256;  ///< the client said that no further request comes
+inline constexpr std::uint16_t rehandshake =
+    512;  ///< the server answered a new SYN on this tuple: the next ACK may replace the flow
+inline constexpr std::uint16_t replied =
+    1024;  ///< cut with an HTTP reply and a FIN of our own: the client's FIN is acknowledged
+inline constexpr std::uint16_t silent = 2048;            ///< cut with action drop: the client gets nothing
+inline constexpr std::uint16_t expects_continue = 4096;  ///< the request's body waits for the server's 100
 }  // namespace flow_flag
 
 inline constexpr std::uint8_t not_chunked = 0xff;
 
 struct FlowCold {
     http::ResponseState response;
-    std::uint64_t body_left = 0;        ///< bytes of a known-length piece beyond the gate; opaque: client payload bytes so far
+    std::uint64_t body_left =
+        0;  ///< bytes of a known-length piece beyond the gate; opaque: client payload bytes so far
     std::uint64_t heads_in_flight = 0;  ///< bit i: the i-th unanswered request was HEAD
     std::uint32_t head = no_index;      ///< open head in the pool of heads that come in pieces
     std::uint32_t retained = no_index;  ///< last retained block (a ring: its next is the first)
@@ -88,8 +93,8 @@ struct FlowCold {
     std::uint16_t incarnation = 0;      ///< tells connections on the same tuple apart in events
     std::uint8_t in_flight = 0;         ///< forwarded requests whose answer has not ended
     RequestPhase phase = RequestPhase::head;
-    std::uint8_t chunk_phase = not_chunked;       ///< http::ChunkPhase, or not_chunked
-    std::uint8_t chunk_digits = 0;      ///< while cut: resets sent for late frames
+    std::uint8_t chunk_phase = not_chunked;  ///< http::ChunkPhase, or not_chunked
+    std::uint8_t chunk_digits = 0;           ///< while cut: resets sent for late frames
 };
 static_assert(sizeof(FlowCold) == 56);
 

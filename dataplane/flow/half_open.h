@@ -21,7 +21,8 @@ struct HalfOpen {
 static_assert(sizeof(HalfOpen) == 16);
 
 namespace half_open_flag {
-inline constexpr std::uint8_t used = 1, syn_ack_seen = 2, client_timestamps = 4, timestamps = 8, client_scale = 16, scale = 32, client_sack = 64;
+inline constexpr std::uint8_t used = 1, syn_ack_seen = 2, client_timestamps = 4, timestamps = 8, client_scale = 16, scale = 32, client_syn = 64,
+                              established = 128;  ///< the flow of this handshake exists already
 }
 
 class HalfOpenCache {

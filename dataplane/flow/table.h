@@ -37,6 +37,7 @@ class FlowTable {
     [[nodiscard]] FlowHot& hot(std::uint32_t index) noexcept { return hot_[index]; }
     [[nodiscard]] const FlowHot& hot(std::uint32_t index) const noexcept { return hot_[index]; }
     [[nodiscard]] FlowCold& cold(std::uint32_t index) noexcept { return cold_[index]; }
+    [[nodiscard]] const FlowCold& cold(std::uint32_t index) const noexcept { return cold_[index]; }
 
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }

@@ -2,15 +2,18 @@
 // The inspector: one burst of frames in, what leaves out. Start reading here.
 //
 // Overview
-//   inspect() takes a burst and writes to an Output, in order, what leaves on which side: frames of the burst, frames held
-//   from earlier bursts, and frames made here (resets, replies). The same code runs behind DPDK, in replays, tests, fuzzers
-//   and benchmarks: no I/O, no clock (time comes with the frames), no allocation after construction.
+//   inspect() takes a burst and writes to an Output, in order, what leaves on which side: frames of the
+//   burst, frames held from earlier bursts, and frames made here (resets, replies). The same code runs behind
+//   DPDK, in replays, tests, fuzzers and benchmarks: no I/O, no clock (time comes with the frames), no
+//   allocation after construction.
 // Ownership
-//   A frame's bytes and handle belong to the inspector from inspect() until the handle comes back, exactly once, as a
-//   Departure without `keep` or in Output::freed. A Departure with `keep` is sent while the inspector keeps reading the
-//   bytes (the edge adds a reference); its handle comes back in `freed` later. Bytes of a kept frame must not change.
+//   A frame's bytes and handle belong to the inspector from inspect() until the handle comes back, exactly
+//   once, as a Departure without `keep` or in Output::freed. A Departure with `keep` is sent while the
+//   inspector keeps reading the bytes (the edge adds a reference); its handle comes back in `freed` later.
+//   Bytes of a kept frame must not change.
 // Threads
-//   One inspector a worker; a flow belongs to one worker in both directions. Nothing is shared but the policy, which is read-only.
+//   One inspector a worker; a flow belongs to one worker in both directions. Nothing is shared but the
+//   policy, which is read-only.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,30 +29,34 @@
 namespace springlatch {
 
 enum class Side : std::uint8_t { outside, inside };
-[[nodiscard]] constexpr Side opposite(Side side) noexcept { return side == Side::outside ? Side::inside : Side::outside; }
+[[nodiscard]] constexpr Side opposite(Side side) noexcept {
+    return side == Side::outside ? Side::inside : Side::outside;
+}
 
 using FrameHandle = void*;  ///< the edge's own; never null, never looked into
 
 struct Frame {
-    std::span<std::byte> bytes;           ///< from the destination MAC on, contiguous, without FCS
-    std::uint64_t time_ns = 0;            ///< arrival, since the Unix epoch; must not run backwards by more than a second
+    std::span<std::byte> bytes;  ///< from the destination MAC on, contiguous, without FCS
+    std::uint64_t time_ns =
+        0;  ///< arrival, since the Unix epoch; must not run backwards by more than a second
     FrameHandle handle = nullptr;
     Side arrived = Side::outside;
-    bool checksum_good = false;           ///< the NIC verified IP and TCP checksums
+    bool checksum_good = false;  ///< the NIC verified IP and TCP checksums
 };
 
 enum class Fate : std::uint8_t { forward, hold, drop };
 
 struct Verdict {
     Fate fate = Fate::drop;
-    Reason reason = Reason::none;     ///< why dropped or shortened; in observe mode: why it would have been
-    std::uint16_t rule = no_rule;     ///< of the last request judged in this frame
-    std::uint32_t bytes = 0;          ///< forward: bytes that leave (less than came if shortened)
+    Reason reason = Reason::none;  ///< why dropped or shortened; in observe mode: why it would have been
+    std::uint16_t rule = no_rule;  ///< of the last request judged in this frame
+    std::uint32_t bytes = 0;       ///< forward: bytes that leave (less than came if shortened)
 };
 
 struct Departure {
-    FrameHandle handle = nullptr;              ///< null: a made frame
-    std::span<const std::byte> bytes;          ///< what leaves; a made frame's bytes live in the Output until its next clear()
+    FrameHandle handle = nullptr;  ///< null: a made frame
+    std::span<const std::byte>
+        bytes;  ///< what leaves; a made frame's bytes live in the Output until its next clear()
     Side out = Side::inside;
     bool keep = false;
 };
@@ -68,7 +75,8 @@ class Output {
     std::vector<Departure> departures;               ///< in the order in which they must leave
     std::vector<FrameHandle> freed;
 
-    [[nodiscard]] std::span<std::byte> made_frame() noexcept;  ///< room for one more made frame; empty if none is left (counted by the caller)
+    [[nodiscard]] std::span<std::byte>
+    made_frame() noexcept;  ///< room for one more made frame; empty if none is left (counted by the caller)
 
   private:
     std::vector<std::array<std::byte, made_frame_bytes_max>> made_;
@@ -76,15 +84,17 @@ class Output {
 };
 
 struct InspectorOptions {
-    HashSecret secret;                 ///< random at start; fixed in replays so that they repeat
-    bool verify_checksums = true;      ///< false: captures taken on a sender with checksum offload
-    bool sides_by_service = false;     ///< replay: a frame is from inside if it comes from a service, whatever port it arrived on
+    HashSecret secret;             ///< random at start; fixed in replays so that they repeat
+    bool verify_checksums = true;  ///< false: captures taken on a sender with checksum offload
+    bool sides_by_service =
+        false;  ///< replay: a frame is from inside if it comes from a service, whatever port it arrived on
 };
 
 class Inspector {
   public:
     /// Takes all memory the policy's limits ask for.
-    Inspector(std::shared_ptr<const CompiledPolicy> policy, EventSink& events, const InspectorOptions& options);
+    Inspector(std::shared_ptr<const CompiledPolicy> policy, EventSink& events,
+              const InspectorOptions& options);
     ~Inspector();
     Inspector(const Inspector&) = delete;
     Inspector& operator=(const Inspector&) = delete;
@@ -93,7 +103,8 @@ class Inspector {
     void inspect(std::span<Frame> burst, Output& out) noexcept;
     /// For idle times: lets time-outs run without a frame. `now_ns` as Frame::time_ns.
     void idle(std::uint64_t now_ns, Output& out) noexcept;
-    /// Gives back every held frame and reports unfinished responses; the inspector must not be used afterwards except for counters().
+    /// Gives back every held frame and reports unfinished responses; the inspector must not be used
+    /// afterwards except for counters().
     void finish(std::uint64_t now_ns, Output& out) noexcept;
 
     [[nodiscard]] const Counters& counters() const noexcept;

@@ -1,0 +1,203 @@
+#pragma once
+// The inspector's inside, spread over one file a subject:
+//   inspector.cpp   the burst loop, transit, what leaves and what is counted
+//   handshake.cpp   SYN, SYN-ACK, the third packet; connections without state
+//   client.cpp      segments of the client: acceptance, the in-order gate, retransmissions
+//   requests.cpp    the client's byte stream read as HTTP requests, and the verdict on each
+//   server.cpp      segments of the server: acknowledgements, windows, answers
+//   cut.cpp         the end of a connection: ours (reset, 401, 403) and theirs
+//   report.cpp      events
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "dataplane/flow/half_open.h"
+#include "dataplane/flow/table.h"
+#include "dataplane/packet/decode.h"
+#include "dataplane/pipeline/classify.h"
+#include "dataplane/pipeline/inspector.h"
+#include "dataplane/protocol/http/request_head.h"
+#include "dataplane/stream/held.h"
+#include "dataplane/stream/open_heads.h"
+#include "dataplane/stream/retained.h"
+
+namespace springlatch {
+
+/// One frame on its way through the inspector.
+struct Packet {
+    Frame frame;
+    DecodedFrame decoded;
+    Classified what;
+    FlowKey key;
+    Verdict* verdict = nullptr;  ///< null for a frame of an earlier burst
+    bool departed = false;       ///< left already, is only being read
+
+    [[nodiscard]] bool is_from_client() const noexcept { return what.role == Role::to_service; }
+    [[nodiscard]] bool has(std::uint8_t flag) const noexcept { return (decoded.tcp_flags & flag) != 0; }
+    [[nodiscard]] std::span<const std::byte> payload() const noexcept {
+        return frame.bytes.subspan(decoded.payload_offset, decoded.payload_bytes);
+    }
+    /// Position behind the payload, a FIN not counted.
+    [[nodiscard]] std::uint32_t end() const noexcept { return decoded.sequence + decoded.payload_bytes; }
+};
+
+class Inspector::Impl {
+  public:
+    Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& events, const InspectorOptions& options);
+
+    void inspect(std::span<Frame> burst, Output& out) noexcept;
+    void idle(std::uint64_t now_ns, Output& out) noexcept;
+    void finish(std::uint64_t now_ns, Output& out) noexcept;
+    [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] std::size_t memory_bytes() const noexcept;
+
+  private:
+    /// How far new bytes of the client may go, and why not further.
+    struct StreamResult {
+        enum class Stop : std::uint8_t {
+            none,   ///< all bytes may leave
+            wait,   ///< what lies behind `allowed` is not acceptable yet
+            cut,    ///< what lies behind `allowed` is denied
+            retry,  ///< nothing may leave for want of room; TCP will send it again
+        };
+        Stop stop = Stop::none;
+        std::uint32_t allowed = 0;  ///< bytes
+        Reason reason = Reason::none;
+        Action action = Action::reset;
+        std::uint16_t rule = no_rule;
+        bool to_head = false;  ///< the denied request was HEAD: a reply has no body
+    };
+
+    // inspector.cpp
+    void set_time(std::uint64_t now_ns) noexcept;
+    void prepare(Packet& packet) noexcept;
+    void process(Packet& packet) noexcept;
+    void resolve_direction(Packet& packet) noexcept;
+    [[nodiscard]] bool checksum_good(const Packet& packet) const noexcept;
+    void depart(Packet& packet, std::uint32_t bytes, bool keep) noexcept;
+    void pass(Packet& packet) noexcept;
+    void pass_shortened(Packet& packet, std::uint32_t payload_bytes, Reason reason) noexcept;
+    void drop(Packet& packet, Reason reason) noexcept;
+    /// Drops in enforce mode; in observe mode counts and passes.
+    void refuse(Packet& packet, Reason reason) noexcept;
+    /// Keeps the frame until earlier bytes have come; in observe mode, and towards the client, it leaves at
+    /// once and is only kept for reading.
+    void hold(Packet& packet, std::uint32_t index, bool leaves_now) noexcept;
+    void sweep() noexcept;
+
+    // handshake.cpp
+    void syn_from_client(Packet& packet) noexcept;
+    void syn_ack_from_server(Packet& packet) noexcept;
+    void client_without_flow(Packet& packet) noexcept;
+    void server_without_flow(Packet& packet) noexcept;
+    void midstream(Packet& packet) noexcept;
+    [[nodiscard]] std::uint32_t establish(Packet& packet, HalfOpen& handshake) noexcept;
+    [[nodiscard]] std::uint32_t new_flow(const FlowKey& key) noexcept;
+    [[nodiscard]] bool completes(const Packet& packet, const HalfOpen& handshake) const noexcept;
+
+    // client.cpp
+    void from_client(Packet& packet) noexcept;
+    void open_client(Packet& packet, std::uint32_t index) noexcept;
+    void cut_client(Packet& packet, std::uint32_t index) noexcept;
+    void closed_client(Packet& packet, std::uint32_t index) noexcept;
+    void client_data(Packet& packet, std::uint32_t index) noexcept;
+    void client_in_order(Packet& packet, std::uint32_t index) noexcept;
+    void client_fin(std::uint32_t index, std::uint32_t position) noexcept;
+    void opaque_client(Packet& packet, std::uint32_t index) noexcept;
+    void extend_gate(std::uint32_t index, std::uint32_t towards) noexcept;
+    /// Works off held segments whose turn has come.
+    void drain(std::uint32_t index) noexcept;
+
+    // requests.cpp
+    [[nodiscard]] StreamResult read_client(Packet& packet, std::uint32_t index,
+                                           std::span<const std::byte> bytes, std::uint32_t sequence,
+                                           bool fin) noexcept;
+    [[nodiscard]] StreamResult read_head(Packet& packet, std::uint32_t index,
+                                         std::span<const std::byte> bytes, std::uint32_t sequence,
+                                         bool fin) noexcept;
+    [[nodiscard]] StreamResult judge(Packet& packet, std::uint32_t index, const http::HeadState& head,
+                                     std::span<const std::byte> bytes,
+                                     const http::HeadResult& result) noexcept;
+    [[nodiscard]] StreamResult refuse_head(Packet& packet, std::uint32_t index, const http::HeadState& head,
+                                           std::span<const std::byte> bytes, http::HeadFault fault) noexcept;
+    void report_pipelined(const Packet& packet, std::uint32_t index,
+                          std::span<const std::byte> rest) noexcept;
+    void begin_body(std::uint32_t index) noexcept;
+    void end_body(std::uint32_t index) noexcept;
+    void end_message(std::uint32_t index) noexcept;
+    [[nodiscard]] bool must_wait(std::uint32_t index) const noexcept;
+    void close_head(std::uint32_t index) noexcept;
+
+    // server.cpp
+    void from_server(Packet& packet) noexcept;
+    void open_server(Packet& packet, std::uint32_t index) noexcept;
+    void read_server(Packet& packet, std::uint32_t index) noexcept;
+    void read_answers(const Packet& packet, std::uint32_t index, std::span<const std::byte> bytes) noexcept;
+    void answered(const Packet* packet, std::uint32_t index, bool complete) noexcept;
+    void server_fin_read(const Packet& packet, std::uint32_t index) noexcept;
+
+    // cut.cpp
+    struct Cut {
+        Reason reason = Reason::none;
+        Action action = Action::reset;
+        bool to_head = false;
+    };
+    void cut(Packet& packet, std::uint32_t index, const Cut& why) noexcept;
+    /// A segment that the flow cannot live with: cut in enforce mode, reported and forwarded unread from now
+    /// on in observe mode.
+    void violate(Packet& packet, std::uint32_t index, Reason reason) noexcept;
+    /// Observe mode: reports what would have ended the connection; its stream is not judged any more.
+    void lose(const Packet& packet, std::uint32_t index, Reason reason) noexcept;
+    void close(const Packet* packet, std::uint32_t index) noexcept;
+    void closed_if_done(const Packet& packet, std::uint32_t index) noexcept;
+    void release_resources(std::uint32_t index) noexcept;
+    void forget(std::uint32_t index) noexcept;
+    void unanswered(const Packet* packet, std::uint32_t index) noexcept;
+    struct Made {
+        bool to_server = false;
+        std::uint32_t sequence = 0;
+        std::uint32_t acknowledgement = 0;
+        std::uint8_t flags = 0;
+        std::string_view payload = {};
+    };
+    void make(const Packet& model, const Made& made) noexcept;
+    [[nodiscard]] bool may_send_reset(std::uint32_t index) noexcept;
+
+    // report.cpp
+    [[nodiscard]] EventRecord record(EventKind kind, const Packet* packet,
+                                     std::uint32_t index) const noexcept;
+    void emit(EventRecord& event, std::string_view path, std::string_view query,
+              std::string_view user_agent) noexcept;
+    void report_connection(const Packet& packet, std::uint32_t index, EventAction action, Reason reason,
+                           std::uint16_t rule) noexcept;
+    void report_head(const Packet& packet, std::uint32_t index, const http::HeadState& head,
+                     std::span<const std::byte> bytes, EventAction action, Reason reason, std::uint16_t rule,
+                     std::uint64_t request_bytes) noexcept;
+
+    [[nodiscard]] FlowHot& hot(std::uint32_t index) noexcept { return table_.hot(index); }
+    [[nodiscard]] FlowCold& cold(std::uint32_t index) noexcept { return table_.cold(index); }
+    [[nodiscard]] std::uint32_t policy_idle_seconds() const noexcept {
+        return policy_->limits().idle_seconds;
+    }
+
+    std::shared_ptr<const CompiledPolicy> policy_;
+    EventSink& events_;
+    InspectorOptions options_;
+    bool observing_;
+    FlowTable table_;
+    HalfOpenCache half_open_;
+    HeldPool held_;
+    RetainedPool retained_;
+    OpenHeads heads_;
+    Counters counters_;
+    std::vector<Packet> packets_;
+    Output* out_ = nullptr;
+    std::uint64_t now_ns_ = 0;
+    std::uint32_t now_seconds_ = 0;
+    std::uint32_t sweep_at_ = 0;
+    std::uint32_t sweep_left_ = 0;
+    std::uint16_t incarnation_ = 0;
+};
+
+}  // namespace springlatch

@@ -1,0 +1,81 @@
+#include "dataplane/pipeline/impl.h"
+
+namespace springlatch {
+namespace {
+
+[[nodiscard]] std::string_view text_of(std::span<const std::byte> bytes, const http::Piece& piece) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()) + piece.offset, piece.bytes};
+}
+
+}  // namespace
+
+/// `packet` tells the addresses; without one (a flow that was forgotten in silence) the record is tied to its
+/// request by `flow` alone.
+EventRecord Inspector::Impl::record(EventKind kind, const Packet* packet,
+                                    std::uint32_t index) const noexcept {
+    EventRecord event;
+    event.kind = kind;
+    event.time_ns = now_ns_;
+    event.generation = policy_->generation();
+    if (packet != nullptr) {
+        const DecodedFrame& decoded = packet->decoded;
+        const bool from_client = packet->what.role != Role::from_service;
+        event.source = from_client ? decoded.source : decoded.destination;
+        event.destination = from_client ? decoded.destination : decoded.source;
+        event.source_port = from_client ? decoded.source_port : decoded.destination_port;
+        event.destination_port = from_client ? decoded.destination_port : decoded.source_port;
+        event.service = packet->what.service;
+        event.zone = policy_->zone_of(event.source);
+        event.time_ns = packet->frame.time_ns;
+    }
+    if (index != no_index) {
+        const FlowHot& flow = table_.hot(index);
+        event.service = flow.service;
+        event.zone = flow.zone;
+        event.flow = flow.key.low ^ (std::uint64_t{table_.cold(index).incarnation} << 48U);
+    } else if (packet != nullptr) {
+        event.flow = packet->key.low;
+    }
+    return event;
+}
+
+void Inspector::Impl::emit(EventRecord& event, std::string_view path, std::string_view query,
+                           std::string_view user_agent) noexcept {
+    ++counters_.events;
+    if (!events_.emit(event, path, query, user_agent)) {
+        ++counters_.events_lost;
+    }
+}
+
+void Inspector::Impl::report_connection(const Packet& packet, std::uint32_t index, EventAction action,
+                                        Reason reason, std::uint16_t rule) noexcept {
+    EventRecord event = record(EventKind::connection, &packet, index);
+    event.action = action;
+    event.reason = reason;
+    event.rule = rule;
+    emit(event, {}, {}, {});
+}
+
+void Inspector::Impl::report_head(const Packet& packet, std::uint32_t index, const http::HeadState& head,
+                                  std::span<const std::byte> bytes, EventAction action, Reason reason,
+                                  std::uint16_t rule, std::uint64_t request_bytes) noexcept {
+    EventRecord event = record(EventKind::request, &packet, index);
+    const std::string_view target = text_of(bytes, head.target);
+    const std::size_t mark = target.find('?');
+    const std::string_view path = target.substr(0, mark);
+    const std::string_view query =
+        mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+    event.action = action;
+    event.reason = reason;
+    event.rule = rule;
+    event.method = static_cast<std::uint8_t>(head.method);
+    event.operation = static_cast<std::uint8_t>(policy_->operation_of(head.method, path));
+    event.credentials = static_cast<std::uint8_t>(head.credentials);
+    event.version_minor = head.version_minor;
+    event.request_bytes = request_bytes;
+    const std::uint16_t number = cold(index).requests;
+    event.request_number = number == 0 ? 0x1'0000U : number;
+    emit(event, path, query, text_of(bytes, head.user_agent));
+}
+
+}  // namespace springlatch
