@@ -59,6 +59,11 @@ HeadFault read_byte(ChunkState& state, unsigned char byte, const HeadLimits& lim
     }
 }
 
+ChunkResult refuse(ChunkState& state, HeadFault fault, std::uint32_t at) noexcept {
+    state.phase = ChunkPhase::refused;
+    return {ChunkStatus::refused, fault, false, at};
+}
+
 }  // namespace
 
 ChunkResult advance_chunks(ChunkState& state, std::span<const std::byte> bytes,
@@ -68,13 +73,14 @@ ChunkResult advance_chunks(ChunkState& state, std::span<const std::byte> bytes,
         if (state.phase == ChunkPhase::data) return {ChunkStatus::data, HeadFault::none, false, at};
         if (at == bytes.size()) return {ChunkStatus::need_more, HeadFault::none, false, at};
         const HeadFault fault = read_byte(state, std::to_integer<unsigned char>(bytes[at]), limits);
-        if (fault != HeadFault::none) return {ChunkStatus::refused, fault, false, at};
+        if (fault != HeadFault::none) return refuse(state, fault, at);
         ++at;
     }
+    if (state.phase == ChunkPhase::refused) return refuse(state, HeadFault::framing, at);
     // Complete at the CR of the empty line (see request_head.h, early judgement).
     if (state.phase == ChunkPhase::final_lf) {
         if (at == bytes.size()) return {ChunkStatus::complete, HeadFault::none, true, at};
-        if (bytes[at] != std::byte{'\n'}) return {ChunkStatus::refused, HeadFault::framing, false, at};
+        if (bytes[at] != std::byte{'\n'}) return refuse(state, HeadFault::framing, at);
         state.phase = ChunkPhase::done;
         ++at;
     }

@@ -8,7 +8,7 @@
 
 namespace springlatch::http {
 
-enum class ChunkPhase : std::uint8_t { size_line, size_lf, data, data_cr, data_lf, trailer_line, final_lf, done };
+enum class ChunkPhase : std::uint8_t { size_line, size_lf, data, data_cr, data_lf, trailer_line, final_lf, done, refused };
 
 /// Plain data, 16 bytes, part of a flow's record.
 struct ChunkState {
@@ -36,8 +36,8 @@ struct ChunkResult {
 /// Reads framing bytes only: the caller skips the `left` data bytes after ChunkStatus::data and then sets phase to data_cr.
 /// Chunk extensions are refused, and so is every trailer field: nothing that a database client sends needs one, and a
 /// trailer may name Authorization or framing (RFC 9110 §6.5.1). An empty trailer section is the only one accepted.
-/// Faults: framing, or body_too_large at the CR of the size line that exceeds HeadLimits::body_bytes. After `refused` the
-/// state stands before the offending byte.
+/// Faults: framing, or body_too_large at the CR of the size line that exceeds HeadLimits::body_bytes. A refused body stays
+/// refused (later calls say framing).
 [[nodiscard]] ChunkResult advance_chunks(ChunkState& state, std::span<const std::byte> bytes, const HeadLimits& limits) noexcept;
 
 }  // namespace springlatch::http
