@@ -221,27 +221,24 @@ class ResponseReader {
         if (is_blank(byte)) return ResponseEvent::none;
         if (byte != ':') return end_line_or_skip(byte);
         set(framing_line);
-        clear(digits_seen);
         state_.match = 0;
-        state_.given = 0;
         if (next == coding_token) {
             set(has_coding);
             clear(ends_in_chunked);
+        } else if (has(has_length)) {
+            return lose();
+        } else {
+            set(has_length);
         }
         return go(next);
     }
 
-    /// 1*DIGIT with blanks around; the same value again is tolerated, another is not.
+    /// 1*DIGIT with blanks around, once: a second length has no room beside the first, equal or not.
     ResponseEvent read_length(unsigned char byte) noexcept {
-        if (byte == '\n') {
-            if (!has(digits_seen) || (has(has_length) && state_.left != state_.given)) return lose();
-            set(has_length);
-            state_.left = state_.given;
-            return go(line_begin);
-        }
+        if (byte == '\n') return has(digits_seen) ? go(line_begin) : lose();
         if (is_digit(byte) && state_.phase != length_after) {
-            if (state_.given > (length_max - 9) / 10) return lose();
-            state_.given = state_.given * 10 + (byte - '0');
+            if (state_.left > (length_max - 9) / 10) return lose();
+            state_.left = state_.left * 10 + static_cast<std::uint64_t>(byte - '0');
             set(digits_seen);
             return go(length_digits);
         }
@@ -270,7 +267,6 @@ class ResponseReader {
     }
 
     ResponseEvent end_head() noexcept {
-        state_.given = 0;
         if (state_.status == 101) return lose();
         if (state_.status < 200) {
             state_.phase = idle;

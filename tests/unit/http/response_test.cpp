@@ -119,8 +119,6 @@ TEST(Response, PipelinedOnesAreToldApart) {
 TEST(Response, ToleratesWhatServersSend) {
     EXPECT_EQ(read("HTTP/1.1  200 OK\nContent-Length : 2\n\nab"), "head 200;complete 200 2;");
     EXPECT_EQ(read("HTTP/1.1 200\nTransfer-Encoding:\tchunked\n\n2\nab\n0\n\n"), "head 200;complete 200 2;");
-    EXPECT_EQ(read("HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\nab"),
-              "head 200;complete 200 2;");
     EXPECT_EQ(read("HTTP/1.1 200 OK\r\nX: a\r\n b\r\nno colon\r\n\0\xff\r\nContent-Length: 2\r\n\r\nab"s),
               "head 200;complete 200 2;");
 }
@@ -142,6 +140,7 @@ TEST(Response, ThatCannotBeFollowedIsLost) {
              "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\n"s,
              "HTTP/1.1 200 OK\r\nContent-Length: 1 1\r\n\r\n"s,
              "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"s,
+             "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n"s,
              "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n"s,
              "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\n"s,
              "HTTP/1.1 200 OK\r\nX: " + std::string(66000, 'x') + "\r\n\r\n",
