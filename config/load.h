@@ -6,9 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "dataplane/policy/compiled.h"
 
@@ -34,11 +33,14 @@ struct LoadOptions {
     std::optional<Mode> mode;  ///< replaces the policy's and every rule's own mode (`replay --observe`)
 };
 
-/// Reads, validates (JSON, schema, meaning) and compiles. On error: every mistake found, in the order of the text, at least one.
-[[nodiscard]] tl::expected<LoadedPolicy, std::vector<PolicyError>> load_policy(const std::string& path, const LoadOptions& options);
+/// Reads, validates (JSON, schema, meaning) and compiles. On error: every mistake found, in the order of the
+/// text, at least one.
+[[nodiscard]] tl::expected<LoadedPolicy, std::vector<PolicyError>> load_policy(const std::string& path,
+                                                                               const LoadOptions& options);
 
 /// The same for a text at hand; `name` stands for the file in errors.
-[[nodiscard]] tl::expected<LoadedPolicy, std::vector<PolicyError>> parse_policy(std::string_view text, const std::string& name,
+[[nodiscard]] tl::expected<LoadedPolicy, std::vector<PolicyError>> parse_policy(std::string_view text,
+                                                                                const std::string& name,
                                                                                 const LoadOptions& options);
 
 }  // namespace springlatch

@@ -2,10 +2,12 @@
 // The policy as the data plane uses it: immutable, looked up once a connection and once a request.
 //
 // Overview
-//   config/ compiles policy JSON into a CompiledPolicy. At a SYN the inspector asks service_to() and zone_of(), then
-//   rules_for() for the candidates; each complete request asks decide(). Nothing here allocates after construction.
+//   config/ compiles policy JSON into a CompiledPolicy. At a SYN the inspector asks service_to() and
+//   zone_of(), then rules_for() for the candidates; each complete request asks decide(). Nothing here
+//   allocates after construction.
 // Life cycle
-//   A CompiledPolicy is built beside the running one and swapped between bursts; `generation` tells flows to look again.
+//   A CompiledPolicy is built beside the running one and swapped between bursts; `generation` tells flows to
+//   look again.
 // Threads
 //   Read-only, so workers share one.
 #include <cstdint>
@@ -53,7 +55,8 @@ class RangeMap {
 struct Service {
     std::string name;
     ServiceProtocol protocol = ServiceProtocol::elasticsearch;
-    bool tls_allowed = false;  ///< tls: "allow"; the stream is then forwarded unread once its first bytes are TLS
+    bool tls_allowed =
+        false;  ///< tls: "allow"; the stream is then forwarded unread once its first bytes are TLS
     std::vector<AddressRange> addresses;
     std::vector<std::uint16_t> ports;  ///< sorted
 };
@@ -66,14 +69,15 @@ struct Rule {
     std::uint16_t methods = 0;     ///< bit per http::Method; 0: every method
     std::uint16_t operations = 0;  ///< bit per elasticsearch::Operation; 0: no condition
     Action action = Action::allow;
-    std::optional<Mode> mode;      ///< its own, else the policy's
+    std::optional<Mode> mode;  ///< its own, else the policy's
 };
 
 struct Limits {
     http::HeadLimits head;
-    std::uint32_t idle_seconds = 7200 + 300;   ///< an established connection without a frame for longer is forgotten
-    std::uint32_t flows = 65536;               ///< per worker
-    std::uint32_t held_segments = 4096;        ///< out of order, per worker
+    std::uint32_t idle_seconds =
+        7200 + 300;               ///< an established connection without a frame for longer is forgotten
+    std::uint32_t flows = 65536;  ///< per worker
+    std::uint32_t held_segments = 4096;  ///< out of order, per worker
     std::uint32_t held_segments_per_flow = 512;
     std::uint32_t retained_bytes = 8U << 20U;  ///< copies of unacknowledged control bytes, per worker
     std::uint32_t open_heads = 512;            ///< heads that came in pieces, per worker
@@ -89,10 +93,11 @@ struct RequestFacts {
 
 struct Decision {
     Action action = Action::reset;
-    Reason reason = Reason::none;   ///< none if and only if action is allow
-    std::uint16_t rule = no_rule;   ///< index of the rule that decided; no_rule: `default`
-    Mode mode = Mode::enforce;      ///< in observe mode a denial is reported and everything is forwarded
-    bool without_credentials = false;  ///< allowed by an `any` rule to a request that carries no well-formed credentials
+    Reason reason = Reason::none;  ///< none if and only if action is allow
+    std::uint16_t rule = no_rule;  ///< index of the rule that decided; no_rule: `default`
+    Mode mode = Mode::enforce;     ///< in observe mode a denial is reported and everything is forwarded
+    bool without_credentials =
+        false;  ///< allowed by an `any` rule to a request that carries no well-formed credentials
 };
 
 class CompiledPolicy {
@@ -103,11 +108,12 @@ class CompiledPolicy {
         Mode mode = Mode::enforce;
         Action default_action = Action::reject;  ///< never allow
         bool transit_forward = true;
-        bool tunnels_allowed = false;             ///< IP-in-IP, 6in4, GRE, VXLAN, Geneve, Teredo, ESP/AH towards a service's address
+        bool tunnels_allowed =
+            false;  ///< IP-in-IP, 6in4, GRE, VXLAN, Geneve, Teredo, ESP/AH towards a service's address
         std::vector<std::string> zone_names;
-        RangeMap zones;                           ///< address → zone index
+        RangeMap zones;  ///< address → zone index
         std::vector<Service> services;
-        std::vector<Rule> rules;                  ///< in the policy's order
+        std::vector<Rule> rules;  ///< in the policy's order
         Limits limits;
         elasticsearch::Catalogue catalogue;
     };
@@ -125,27 +131,42 @@ class CompiledPolicy {
     [[nodiscard]] bool is_protected(const IpAddress& address) const noexcept;
     [[nodiscard]] std::uint16_t zone_of(const IpAddress& address) const noexcept;  ///< or no_zone
 
-    /// True if some rule could allow something from this zone to this service; if not, a SYN is refused with source_not_allowed.
+    /// True if some rule could let something through from this zone to this service: it allows, or it denies
+    /// in observe mode. If not, a SYN is refused with source_not_allowed.
     [[nodiscard]] bool reachable(std::uint16_t zone, std::uint16_t service) const noexcept;
 
-    /// For a `tcp` service, and for what never became a request: judged by zone and service alone.
+    /// For a `tcp` service: the first rule for this zone and service decides, else `default`.
+    /// For an `elasticsearch` service, for what never became a request: always a denial (P2), with action and
+    /// mode of the first rule that covers everything from this zone if that rule denies, else of `default`.
+    /// Its reason is source_not_allowed; a caller that knows a better one (malformed_http, …) reports that.
     [[nodiscard]] Decision decide_connection(std::uint16_t zone, std::uint16_t service) const noexcept;
 
-    /// The first rule whose conditions all hold decides; without one, `default`.
-    /// Reason of a denial by default: no_credentials / malformed_credentials if a rule for this zone and service asks for credentials that the request lacks,
-    /// else operation_not_allowed, or source_not_allowed if no rule is for this zone and service. Malformed credentials are never accepted, not even by `any`.
-    [[nodiscard]] Decision decide(std::uint16_t zone, std::uint16_t service, const RequestFacts& facts) const noexcept;
+    /// The first rule whose conditions all hold decides; without one, `default`. A credentials condition
+    /// `present` holds for Basic, Bearer and ApiKey, `any` for all. Malformed credentials are never accepted,
+    /// not even by `any`: whatever the rules say, the request is denied with malformed_credentials (with the
+    /// action of the rule that decided, if that denies). Reason of a denial by a rule: operation_not_allowed
+    /// if it has a condition on methods or operations, else source_not_allowed. Reason of a denial by
+    /// default: source_not_allowed if no rule is for this zone and service; no_credentials if a rule for them
+    /// allows with credentials that the request lacks; else operation_not_allowed.
+    [[nodiscard]] Decision decide(std::uint16_t zone, std::uint16_t service,
+                                  const RequestFacts& facts) const noexcept;
 
     /// By the catalogue; `path` as for Catalogue::operation_of().
-    [[nodiscard]] elasticsearch::Operation operation_of(http::Method method, std::string_view path) const noexcept;
+    [[nodiscard]] elasticsearch::Operation operation_of(http::Method method,
+                                                        std::string_view path) const noexcept;
 
   private:
-    [[nodiscard]] std::span<const std::uint16_t> candidates(std::uint16_t zone, std::uint16_t service) const noexcept;
+    [[nodiscard]] std::span<const std::uint16_t> candidates(std::uint16_t zone,
+                                                            std::uint16_t service) const noexcept;
 
     Parts parts_;
-    RangeMap protected_;                           ///< address → index into service_sets_
-    std::vector<std::vector<std::uint16_t>> service_sets_;
-    std::vector<std::vector<std::uint16_t>> candidates_;  ///< [zone * services + service] → rule indices in order; the last row is no_zone
+    RangeMap protected_;  ///< address → index into service_sets_
+    std::vector<std::vector<std::uint16_t>>
+        service_sets_;  ///< the services at an address; their ports are disjoint
+    std::vector<std::uint16_t>
+        candidate_rules_;  ///< every pair's rule indices in order, one pair after the other
+    std::vector<std::uint32_t> candidate_starts_;  ///< [zone * services + service]; the last row of zones is
+                                                   ///< no_zone; one more at the end
 };
 
 }  // namespace springlatch

@@ -6,8 +6,8 @@
 
 namespace springlatch {
 
-/// `none` means allowed. The names are part of the product's interface: never renamed, only added to (at the end).
-/// dataplane/policy/REASONS.md tells operators what causes each and what to do.
+/// `none` means allowed. The names are part of the product's interface: never renamed, only added to (at the
+/// end). dataplane/policy/REASONS.md tells operators what causes each and what to do.
 enum class Reason : std::uint8_t {
     none,
     // Decided by the policy.
@@ -59,20 +59,56 @@ enum class Reason : std::uint8_t {
     out_of_resources,
     rate_limited,
     link_down,  ///< the other port could not take the frame
-    count_  ///< not a reason
+    count_      ///< not a reason
 };
 
 inline constexpr std::size_t reason_count = static_cast<std::size_t>(Reason::count_);
 
-inline constexpr std::array<std::string_view, reason_count> reason_names = {
-    "none", "source_not_allowed", "no_credentials", "malformed_credentials", "bad_credentials", "operation_not_allowed",
-    "malformed_http", "ambiguous_framing", "ambiguous_target", "not_http", "tls_not_allowed", "upgrade_not_allowed",
-    "method_not_allowed", "expectation_not_allowed", "body_not_allowed", "encoded_body", "head_too_large", "body_too_large",
-    "too_many_in_flight", "connection_cut", "midstream", "bad_handshake", "inconsistent_retransmission",
-    "acknowledges_unsent", "bad_sequence", "bad_tcp_flags", "bad_timestamp", "urgent_data", "tcp_signature", "syn_data",
-    "spoofed_source", "server_speaks_first", "malformed_ip", "malformed_tcp", "bad_checksum", "fragment",
-    "fragment_overlap", "ip_options", "extension_headers", "tunnel_not_allowed", "transit_not_allowed", "frame_too_large",
-    "out_of_resources", "rate_limited", "link_down"};
+inline constexpr std::array<std::string_view, reason_count> reason_names = {"none",
+                                                                            "source_not_allowed",
+                                                                            "no_credentials",
+                                                                            "malformed_credentials",
+                                                                            "bad_credentials",
+                                                                            "operation_not_allowed",
+                                                                            "malformed_http",
+                                                                            "ambiguous_framing",
+                                                                            "ambiguous_target",
+                                                                            "not_http",
+                                                                            "tls_not_allowed",
+                                                                            "upgrade_not_allowed",
+                                                                            "method_not_allowed",
+                                                                            "expectation_not_allowed",
+                                                                            "body_not_allowed",
+                                                                            "encoded_body",
+                                                                            "head_too_large",
+                                                                            "body_too_large",
+                                                                            "too_many_in_flight",
+                                                                            "connection_cut",
+                                                                            "midstream",
+                                                                            "bad_handshake",
+                                                                            "inconsistent_retransmission",
+                                                                            "acknowledges_unsent",
+                                                                            "bad_sequence",
+                                                                            "bad_tcp_flags",
+                                                                            "bad_timestamp",
+                                                                            "urgent_data",
+                                                                            "tcp_signature",
+                                                                            "syn_data",
+                                                                            "spoofed_source",
+                                                                            "server_speaks_first",
+                                                                            "malformed_ip",
+                                                                            "malformed_tcp",
+                                                                            "bad_checksum",
+                                                                            "fragment",
+                                                                            "fragment_overlap",
+                                                                            "ip_options",
+                                                                            "extension_headers",
+                                                                            "tunnel_not_allowed",
+                                                                            "transit_not_allowed",
+                                                                            "frame_too_large",
+                                                                            "out_of_resources",
+                                                                            "rate_limited",
+                                                                            "link_down"};
 
 /// The name operators see; "unknown" for a value that is no reason.
 [[nodiscard]] constexpr std::string_view name_of(Reason reason) noexcept {

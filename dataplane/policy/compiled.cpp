@@ -1,0 +1,246 @@
+#include "dataplane/policy/compiled.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <utility>
+
+namespace springlatch {
+namespace {
+
+constexpr IpAddress highest_address{std::numeric_limits<std::uint64_t>::max(),
+                                    std::numeric_limits<std::uint64_t>::max()};
+
+IpAddress next(const IpAddress& address) noexcept {
+    return {address.high + (address.low == std::numeric_limits<std::uint64_t>::max() ? 1U : 0U),
+            address.low + 1};
+}
+
+IpAddress previous(const IpAddress& address) noexcept {
+    return {address.high - (address.low == 0 ? 1U : 0U), address.low - 1};
+}
+
+/// A list that is empty names everything.
+bool names(const std::vector<std::uint16_t>& sorted, std::uint16_t index) noexcept {
+    return sorted.empty() || std::binary_search(sorted.begin(), sorted.end(), index);
+}
+
+bool well_formed(http::Credentials credentials) noexcept {
+    return credentials == http::Credentials::basic || credentials == http::Credentials::bearer ||
+           credentials == http::Credentials::api_key;
+}
+
+bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
+    return bits == 0 || ((bits >> index) & 1U) != 0;
+}
+
+bool holds(const Rule& rule, const RequestFacts& facts) noexcept {
+    return (rule.credentials == CredentialNeed::any || well_formed(facts.credentials)) &&
+           bit_allows(rule.methods, static_cast<unsigned>(facts.method)) &&
+           bit_allows(rule.operations, static_cast<unsigned>(facts.operation));
+}
+
+bool covers_everything(const Rule& rule) noexcept {
+    return rule.credentials == CredentialNeed::any && rule.methods == 0 && rule.operations == 0;
+}
+
+Reason reason_of_denial_by(const Rule& rule) noexcept {
+    return rule.methods != 0 || rule.operations != 0 ? Reason::operation_not_allowed
+                                                     : Reason::source_not_allowed;
+}
+
+/// Where a service's addresses begin or end.
+struct Edge {
+    IpAddress at;
+    std::uint16_t service = 0;
+    bool begins = false;
+};
+
+std::vector<Edge> edges_of(const std::vector<Service>& services) {
+    std::vector<Edge> edges;
+    for (std::size_t i = 0; i < services.size(); ++i) {
+        const auto service = static_cast<std::uint16_t>(i);
+        for (const AddressRange& range : services[i].addresses) {
+            edges.push_back({range.first, service, true});
+            if (range.last != highest_address) {
+                edges.push_back({next(range.last), service, false});
+            }
+        }
+    }
+    std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.at < b.at; });
+    return edges;
+}
+
+struct ServiceSets {
+    std::vector<AddressRange> ranges;
+    std::vector<std::vector<std::uint16_t>> sets;
+};
+
+/// Sweeps over all addresses: between two edges the set of services stays the same.
+ServiceSets service_sets_of(const std::vector<Service>& services) {
+    const std::vector<Edge> edges = edges_of(services);
+    ServiceSets result;
+    std::map<std::vector<std::uint16_t>, std::uint16_t> known;
+    std::map<std::uint16_t, unsigned> active;  // service → how many of its ranges cover this point
+    for (std::size_t i = 0; i < edges.size();) {
+        const IpAddress at = edges[i].at;
+        for (; i < edges.size() && edges[i].at == at; ++i) {
+            unsigned& count = active[edges[i].service];
+            count = edges[i].begins ? count + 1 : count - 1;
+        }
+        std::erase_if(active, [](const auto& entry) { return entry.second == 0; });
+        if (active.empty()) {
+            continue;
+        }
+        std::vector<std::uint16_t> set;
+        for (const auto& entry : active) {
+            set.push_back(entry.first);
+        }
+        const auto [position, is_new] = known.emplace(set, static_cast<std::uint16_t>(result.sets.size()));
+        if (is_new) {
+            result.sets.push_back(std::move(set));
+        }
+        result.ranges.push_back(
+            {at, i < edges.size() ? previous(edges[i].at) : highest_address, position->second});
+    }
+    return result;
+}
+
+}  // namespace
+
+RangeMap::RangeMap(std::vector<AddressRange> ranges) : ranges_(std::move(ranges)) {}
+
+std::optional<std::uint16_t> RangeMap::find(const IpAddress& address) const noexcept {
+    const auto after = std::upper_bound(
+        ranges_.begin(), ranges_.end(), address,
+        [](const IpAddress& wanted, const AddressRange& range) { return wanted < range.first; });
+    if (after == ranges_.begin()) {
+        return std::nullopt;
+    }
+    const AddressRange& range = *std::prev(after);
+    return address <= range.last ? std::optional{range.value} : std::nullopt;
+}
+
+CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)) {
+    ServiceSets sets = service_sets_of(parts_.services);
+    protected_ = RangeMap(std::move(sets.ranges));
+    service_sets_ = std::move(sets.sets);
+
+    const std::size_t zones = parts_.zone_names.size();
+    for (std::size_t row = 0; row <= zones; ++row) {
+        const std::uint16_t zone = row == zones ? no_zone : static_cast<std::uint16_t>(row);
+        std::vector<std::uint16_t> of_zone;
+        for (std::size_t i = 0; i < parts_.rules.size(); ++i) {
+            if (names(parts_.rules[i].zones, zone)) {
+                of_zone.push_back(static_cast<std::uint16_t>(i));
+            }
+        }
+        for (std::size_t service = 0; service < parts_.services.size(); ++service) {
+            candidate_starts_.push_back(static_cast<std::uint32_t>(candidate_rules_.size()));
+            std::copy_if(of_zone.begin(), of_zone.end(), std::back_inserter(candidate_rules_),
+                         [&](std::uint16_t rule) {
+                             return names(parts_.rules[rule].services, static_cast<std::uint16_t>(service));
+                         });
+        }
+    }
+    candidate_starts_.push_back(static_cast<std::uint32_t>(candidate_rules_.size()));
+}
+
+std::uint16_t CompiledPolicy::service_at(const IpAddress& address, std::uint16_t port) const noexcept {
+    if (const auto set = protected_.find(address)) {
+        for (const std::uint16_t service : service_sets_[*set]) {
+            const std::vector<std::uint16_t>& ports = parts_.services[service].ports;
+            if (std::binary_search(ports.begin(), ports.end(), port)) {
+                return service;
+            }
+        }
+    }
+    return no_service;
+}
+
+bool CompiledPolicy::is_protected(const IpAddress& address) const noexcept {
+    return protected_.find(address).has_value();
+}
+
+std::uint16_t CompiledPolicy::zone_of(const IpAddress& address) const noexcept {
+    return parts_.zones.find(address).value_or(no_zone);
+}
+
+std::span<const std::uint16_t> CompiledPolicy::candidates(std::uint16_t zone,
+                                                          std::uint16_t service) const noexcept {
+    const std::size_t zones = parts_.zone_names.size();
+    const std::size_t services = parts_.services.size();
+    if (service >= services || (zone >= zones && zone != no_zone)) {
+        return {};
+    }
+    const std::size_t cell = (zone == no_zone ? zones : zone) * services + service;
+    return std::span{candidate_rules_}.subspan(candidate_starts_[cell],
+                                               candidate_starts_[cell + 1] - candidate_starts_[cell]);
+}
+
+bool CompiledPolicy::reachable(std::uint16_t zone, std::uint16_t service) const noexcept {
+    const auto indices = candidates(zone, service);
+    return std::any_of(indices.begin(), indices.end(), [&](std::uint16_t index) {
+        const Rule& rule = parts_.rules[index];
+        return rule.action == Action::allow || rule.mode.value_or(parts_.mode) == Mode::observe;
+    });
+}
+
+Decision CompiledPolicy::decide_connection(std::uint16_t zone, std::uint16_t service) const noexcept {
+    for (const std::uint16_t index : candidates(zone, service)) {
+        const Rule& rule = parts_.rules[index];
+        const Mode mode = rule.mode.value_or(parts_.mode);
+        if (parts_.services[service].protocol == ServiceProtocol::tcp) {
+            const bool allowed = rule.action == Action::allow;
+            return {rule.action, allowed ? Reason::none : Reason::source_not_allowed, index, mode, false};
+        }
+        if (covers_everything(rule)) {
+            if (rule.action == Action::allow) {
+                break;
+            }
+            return {rule.action, Reason::source_not_allowed, index, mode, false};
+        }
+    }
+    return {parts_.default_action, Reason::source_not_allowed, no_rule, parts_.mode, false};
+}
+
+Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
+                                const RequestFacts& facts) const noexcept {
+    const bool malformed = facts.credentials == http::Credentials::malformed;
+    const bool has_credentials = well_formed(facts.credentials);
+    const auto indices = candidates(zone, service);
+    bool credentials_would_help = false;
+    for (const std::uint16_t index : indices) {
+        const Rule& rule = parts_.rules[index];
+        credentials_would_help |= rule.action == Action::allow && rule.credentials == CredentialNeed::present;
+        if (!holds(rule, facts)) {
+            continue;
+        }
+        const Mode mode = rule.mode.value_or(parts_.mode);
+        if (rule.action != Action::allow) {
+            return {rule.action, malformed ? Reason::malformed_credentials : reason_of_denial_by(rule), index,
+                    mode, false};
+        }
+        if (malformed) {
+            break;
+        }
+        return {Action::allow, Reason::none, index, mode, !has_credentials};
+    }
+
+    Reason reason = Reason::operation_not_allowed;
+    if (malformed) {
+        reason = Reason::malformed_credentials;
+    } else if (indices.empty()) {
+        reason = Reason::source_not_allowed;
+    } else if (!has_credentials && credentials_would_help) {
+        reason = Reason::no_credentials;
+    }
+    return {parts_.default_action, reason, no_rule, parts_.mode, false};
+}
+
+elasticsearch::Operation CompiledPolicy::operation_of(http::Method method,
+                                                      std::string_view path) const noexcept {
+    return parts_.catalogue.operation_of(http::name_of(method), path);
+}
+
+}  // namespace springlatch
