@@ -140,11 +140,13 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower) noexcep
     return true;
 }
 
-std::string_view without_blanks(std::string_view text) noexcept {
-    while (!text.empty() && is_blank(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-    while (!text.empty() && is_blank(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-    return text;
+/// Without the bytes of `blanks` at both ends.
+std::string_view trimmed(std::string_view text, std::string_view blanks) noexcept {
+    const std::size_t first = text.find_first_not_of(blanks);
+    if (first == std::string_view::npos) return text.substr(0, 0);
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
+constexpr std::string_view optional_white_space = " \t";  // RFC 9110 §5.6.3
 
 bool consists_of(std::string_view text, const ByteSet& set) noexcept {
     return std::all_of(text.begin(), text.end(),
@@ -384,27 +386,28 @@ class HeadReader {
         const std::uint32_t colon = state_.line_start + state_.name_bytes;
         const std::string_view name = text(state_.line_start, colon);
         const auto is = [name](std::string_view lower) { return equals_ignoring_case(name, lower); };
-        const std::string_view value = without_blanks(text(colon + 1, state_.scanned));
+        const std::string_view raw = text(colon + 1, state_.scanned);
+        const std::string_view value = trimmed(raw, optional_white_space);
         switch (name.size()) {
             case 4:
                 return is("host") ? judge_host() : HeadFault::none;
             case 6:
-                return is("expect") ? judge_expect(value) : HeadFault::none;
+                return is("expect") ? judge_expect(trimmed(raw, " ")) : HeadFault::none;
             case 7:
                 return is("upgrade") ? HeadFault::upgrade : HeadFault::none;
             case 10:
                 if (is("user-agent")) state_.user_agent = piece_of(value);
-                return is("connection") ? judge_connection(value) : HeadFault::none;
+                return is("connection") ? judge_connection(raw) : HeadFault::none;
             case 13:
                 if (is("authorization")) note_authorization(value);
                 return HeadFault::none;
             case 14:
                 if (is("http2-settings")) return HeadFault::upgrade;
-                return is("content-length") ? judge_content_length(value) : HeadFault::none;
+                return is("content-length") ? judge_content_length(trimmed(raw, " ")) : HeadFault::none;
             case 16:
                 return is("content-encoding") ? judge_content_encoding(value) : HeadFault::none;
             case 17:
-                return is("transfer-encoding") ? judge_transfer_encoding(value) : HeadFault::none;
+                return is("transfer-encoding") ? judge_transfer_encoding(trimmed(raw, " ")) : HeadFault::none;
             default:
                 return HeadFault::none;
         }
@@ -479,7 +482,7 @@ class HeadReader {
     HeadFault judge_connection(std::string_view value) noexcept {
         while (true) {
             const std::size_t comma = std::min(value.find(','), value.size());
-            const HeadFault fault = judge_connection_option(without_blanks(value.substr(0, comma)));
+            const HeadFault fault = judge_connection_option(trimmed(value.substr(0, comma), " "));
             if (fault != HeadFault::none || comma == value.size()) return fault;
             value.remove_prefix(comma + 1);
         }
