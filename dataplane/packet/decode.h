@@ -41,7 +41,8 @@ struct TcpOptions {
     bool has_timestamp = false;
     bool sack_permitted = false;
     bool has_signature = false;         ///< MD5 (RFC 2385) or TCP-AO (RFC 5925)
-    bool has_fast_open = false;         ///< cookie or cookie request (RFC 7413), or the experimental kind 254
+    bool has_fast_open = false;         ///< cookie or cookie request (RFC 7413), as kind 34 or as experiment 0xf989 of kind 254
+    bool has_multipath = false;         ///< MPTCP (RFC 8684): the byte stream may be spread over several connections
 };
 
 struct DecodedFrame {

@@ -3,8 +3,8 @@
 //
 // Overview
 //   TcpFrame().from("192.0.2.1", 40000).to("198.51.100.10", 9200).seq(1000).syn().mss(1460).build()
-//   Everything that is not said is right and ordinary: lengths and checksums fit, the family follows the addresses.
-//   What is said is written as it is, even if it is nonsense; that is what the tests are for.
+//   Everything that is not said is right and ordinary: lengths and checksums fit, the family follows the
+//   addresses. What is said is written as it is, even if it is nonsense; that is what the tests are for.
 // Independence
 //   Writes bytes with its own arithmetic, so that it can check the product's decoder and builder.
 #include <arpa/inet.h>
@@ -47,7 +47,9 @@ using Bytes = std::vector<std::byte>;
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-inline void put8(Bytes& out, std::uint32_t value) { out.push_back(static_cast<std::byte>(value & 0xffU)); }
+inline void put8(Bytes& out, std::uint32_t value) {
+    out.push_back(static_cast<std::byte>(value & 0xffU));
+}
 inline void put16(Bytes& out, std::uint32_t value) {
     put8(out, value >> 8U);
     put8(out, value);
@@ -56,7 +58,9 @@ inline void put32(Bytes& out, std::uint32_t value) {
     put16(out, value >> 16U);
     put16(out, value);
 }
-inline void put(Bytes& out, std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+inline void put(Bytes& out, std::span<const std::byte> bytes) {
+    out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 /// An address written as text, either family; throws std::invalid_argument on anything else.
 [[nodiscard]] inline IpAddress ip(const std::string& text) {
@@ -66,7 +70,8 @@ inline void put(Bytes& out, std::span<const std::byte> bytes) { out.insert(out.e
         for (std::size_t i = 0; i < 4; ++i) value = value << 8U | wire[i];
         return IpAddress::v4(value);
     }
-    if (inet_pton(AF_INET6, text.c_str(), wire.data()) != 1) throw std::invalid_argument("no address: " + text);
+    if (inet_pton(AF_INET6, text.c_str(), wire.data()) != 1)
+        throw std::invalid_argument("no address: " + text);
     IpAddress address;
     for (std::size_t i = 0; i < 8; ++i) address.high = address.high << 8U | wire[i];
     for (std::size_t i = 8; i < 16; ++i) address.low = address.low << 8U | wire[i];
@@ -169,7 +174,8 @@ class TcpFrame {
     }
 
     // Link. vlan() may be repeated; the first is the outermost.
-    TcpFrame& macs(const std::array<std::uint8_t, 6>& source, const std::array<std::uint8_t, 6>& destination) {
+    TcpFrame& macs(const std::array<std::uint8_t, 6>& source,
+                   const std::array<std::uint8_t, 6>& destination) {
         source_mac_ = source;
         destination_mac_ = destination;
         return *this;
@@ -217,7 +223,9 @@ class TcpFrame {
         extensions_.emplace_back(kind, Bytes(body.begin(), body.end()));
         return *this;
     }
-    TcpFrame& extension(std::uint8_t kind, std::initializer_list<int> body) { return extension(kind, raw(body)); }
+    TcpFrame& extension(std::uint8_t kind, std::initializer_list<int> body) {
+        return extension(kind, raw(body));
+    }
     TcpFrame& protocol(std::uint8_t value) {
         protocol_ = value;
         return *this;
@@ -322,7 +330,8 @@ class TcpFrame {
         put16(out, destination_port_);
         put32(out, sequence_);
         put32(out, acknowledgement_);
-        put8(out, static_cast<std::uint32_t>(data_offset_.value_or(static_cast<std::uint8_t>(5 + padded.size() / 4)) << 4U));
+        put8(out, static_cast<std::uint32_t>(
+                      data_offset_.value_or(static_cast<std::uint8_t>(5 + padded.size() / 4)) << 4U));
         put8(out, flags_);
         put16(out, window_);
         put16(out, 0);
@@ -384,10 +393,12 @@ class TcpFrame {
     std::uint16_t tcp_checksum_error_ = 0;
 };
 
-/// A copy that ends exactly at the end of its heap block, so that the address sanitizer sees a read of one byte too far.
+/// A copy that ends exactly at the end of its heap block, so that the address sanitizer sees a read of one
+/// byte too far.
 class ExactCopy {
   public:
-    explicit ExactCopy(std::span<const std::byte> bytes) : data_(new std::byte[bytes.size()]), size_(bytes.size()) {
+    explicit ExactCopy(std::span<const std::byte> bytes)
+        : data_(new std::byte[bytes.size()]), size_(bytes.size()) {
         if (size_ != 0) std::memcpy(data_.get(), bytes.data(), size_);
     }
     [[nodiscard]] std::span<const std::byte> span() const { return {data_.get(), size_}; }
