@@ -12,12 +12,13 @@ struct HashSecret {
     std::uint64_t words[4] = {};
 };
 
-/// AES-NI based; about 2 ns. Two different tuples share a key with probability 2^-128 to somebody who does not know the secret.
-[[nodiscard]] FlowKey flow_key(const HashSecret& secret, const IpAddress& client, std::uint16_t client_port, const IpAddress& server,
-                               std::uint16_t server_port) noexcept;
+/// AES-NI based; about 2 ns. To somebody who does not know the secret, two different tuples share a key with
+/// a probability of at most about 2^-113; key.cpp says why.
+[[nodiscard]] FlowKey flow_key(const HashSecret& secret, const IpAddress& client, std::uint16_t client_port,
+                               const IpAddress& server, std::uint16_t server_port) noexcept;
 
 /// The same for both directions of a connection; for a software dispatcher that has no orientation yet.
-[[nodiscard]] std::uint32_t symmetric_hash(const HashSecret& secret, const IpAddress& a, std::uint16_t a_port, const IpAddress& b,
-                                           std::uint16_t b_port) noexcept;
+[[nodiscard]] std::uint32_t symmetric_hash(const HashSecret& secret, const IpAddress& a, std::uint16_t a_port,
+                                           const IpAddress& b, std::uint16_t b_port) noexcept;
 
 }  // namespace springlatch

@@ -2,7 +2,8 @@
 // The flow table: fixed size, all memory taken at construction, no allocation afterwards.
 //
 // Overview
-//   Buckets of eight (16-bit tag, 32-bit index) slots point into two dense arrays, FlowHot and FlowCold. A key has two possible buckets; an insert takes the emptier one.
+//   Buckets of ten (16-bit tag, 32-bit index) slots, a cache line each, point into two dense arrays, FlowHot
+//   and FlowCold. A key has two possible buckets; an insert takes the emptier one. Nothing ever moves.
 //   Look-up in two stages: prefetch(key) for a whole burst, then find(key).
 // Memory
 //   At most 128 bytes a flow, index included, at the capacity asked for.
@@ -10,28 +11,37 @@
 //   One owner; nothing is shared.
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "dataplane/flow/flow.h"
+#include "dataplane/flow/huge_pages.h"
 
 namespace springlatch {
 
 class FlowTable {
   public:
-    /// Room for `capacity` flows (1 to 2^28); rounds the number of buckets up, never the memory above 128 bytes a flow (for capacity >= 1024).
+    /// Room for `capacity` flows (1 to 2^28); rounds the number of buckets up, never the memory above 128
+    /// bytes a flow (for capacity >= 1024).
     explicit FlowTable(std::uint32_t capacity);
+    ~FlowTable();
+    FlowTable(const FlowTable&) = delete;
+    FlowTable& operator=(const FlowTable&) = delete;
 
     void prefetch_bucket(const FlowKey& key) const noexcept;  ///< stage 1: the index line(s)
-    void prefetch_flow(const FlowKey& key) const noexcept;    ///< stage 2: the hot line of the first slot whose tag matches
+    void prefetch_flow(
+        const FlowKey& key) const noexcept;  ///< stage 2: the hot line of the first slot whose tag matches
 
     /// Index of the flow or no_index.
     [[nodiscard]] std::uint32_t find(const FlowKey& key) const noexcept;
 
-    /// A fresh record (default-constructed, state open, key set), or no_index if no record or no slot is free. The key must not be present.
+    /// A fresh record (default-constructed, state open, key set), or no_index if no record or no slot is
+    /// free. The key must not be present.
     [[nodiscard]] std::uint32_t insert(const FlowKey& key) noexcept;
-    /// A record that insert(key) could use after erasing it: the longest unseen among those in both buckets whose state is closed or cut, else whose
-    /// last_seen is older than `now_seconds - idle_seconds`; no_index if there is none. If the table has no free record at all, the sweep position is searched a bounded number of steps further.
-    [[nodiscard]] std::uint32_t victim(const FlowKey& key, std::uint32_t now_seconds, std::uint32_t idle_seconds) const noexcept;
+    /// A record that insert(key) could use after erasing it: the longest unseen among those in both buckets
+    /// whose state is closed or cut, else whose last_seen is older than `now_seconds - idle_seconds`;
+    /// no_index if there is none. If the table has no free record at all, the sweep position is searched a
+    /// bounded number of steps further.
+    [[nodiscard]] std::uint32_t victim(const FlowKey& key, std::uint32_t now_seconds,
+                                       std::uint32_t idle_seconds) const noexcept;
     void erase(std::uint32_t index) noexcept;
 
     [[nodiscard]] FlowHot& hot(std::uint32_t index) noexcept { return hot_[index]; }
@@ -44,11 +54,21 @@ class FlowTable {
     [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
   private:
-    struct alignas(16) Bucket;  // helper's choice
-    std::vector<FlowHot> hot_;
-    std::vector<FlowCold> cold_;
+    struct Bucket;
+
+    [[nodiscard]] std::uint32_t first_bucket(const FlowKey& key) const noexcept;
+    [[nodiscard]] std::uint32_t second_bucket(const FlowKey& key) const noexcept;
+    [[nodiscard]] std::uint32_t better_victim(std::uint32_t best, std::uint32_t candidate,
+                                              std::uint32_t now_seconds,
+                                              std::uint32_t idle_seconds) const noexcept;
+
+    TableMemory<FlowHot> hot_;
+    TableMemory<FlowCold> cold_;
+    TableMemory<Bucket> buckets_;
     std::uint32_t capacity_;
     std::uint32_t size_ = 0;
+    std::uint32_t free_ = 0;           ///< first record of the list of free ones
+    mutable std::uint32_t sweep_ = 0;  ///< where victim() searches on; no look-up depends on it
 };
 
 }  // namespace springlatch
