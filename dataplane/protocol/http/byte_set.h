@@ -2,10 +2,13 @@
 // Sets of byte values and the search for the first byte outside one, 16 bytes at a time.
 #include <tmmintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 namespace springlatch::http {
 
@@ -41,6 +44,11 @@ class ByteSet {
         return from;
     }
 
+    [[nodiscard]] bool covers(std::string_view text) const noexcept {
+        const auto bytes = static_cast<std::uint32_t>(text.size());
+        return skip(reinterpret_cast<const unsigned char*>(text.data()), 0, bytes) == bytes;
+    }
+
   private:
     [[nodiscard]] std::uint32_t outside_mask(const unsigned char* bytes) const noexcept {
         // 1 << high nibble for ASCII, 0 above: no bit of any row.
@@ -74,6 +82,41 @@ class ByteSet {
 }
 [[nodiscard]] constexpr unsigned char to_lower(unsigned char byte) noexcept {
     return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte + 32) : byte;
+}
+/// Eight bytes at once, each as to_lower() leaves it.
+[[nodiscard]] constexpr std::uint64_t to_lower(std::uint64_t bytes) noexcept {
+    constexpr std::uint64_t each = 0x0101010101010101;
+    const std::uint64_t ascii = bytes & 0x7f * each;
+    const std::uint64_t from_a = ascii + (0x80 - 'A') * each;   // bit 7: at least 'A'
+    const std::uint64_t above_z = ascii + (0x7f - 'Z') * each;  // bit 7: more than 'Z'
+    return bytes | (from_a & ~above_z & ~bytes & 0x80 * each) >> 2U;
+}
+template <typename Word>
+[[nodiscard]] inline std::uint64_t word_at(const char* bytes) noexcept {
+    Word word = 0;
+    std::memcpy(&word, bytes, sizeof word);
+    return word;
+}
+/// `lower` is a literal in lower case, of 4 bytes or more. Compared in words, the last of which overlaps the
+/// one before: a copy of an odd number of bytes would go through memory and stall.
+template <std::size_t Size>
+[[nodiscard]] inline bool equals_ignoring_case(std::string_view text, const char (&lower)[Size]) noexcept {
+    constexpr std::size_t length = Size - 1;
+    static_assert(length >= 4);
+    if (text.size() != length) return false;
+    if constexpr (length < 8) {
+        const auto both_ends = [](const char* bytes) {
+            return word_at<std::uint32_t>(bytes) | word_at<std::uint32_t>(bytes + length - 4) << 32U;
+        };
+        return to_lower(both_ends(text.data())) == both_ends(&lower[0]);
+    } else {
+        for (std::size_t at = 0; at + 8 < length; at += 8) {
+            if (to_lower(word_at<std::uint64_t>(text.data() + at)) != word_at<std::uint64_t>(&lower[at]))
+                return false;
+        }
+        return to_lower(word_at<std::uint64_t>(text.data() + length - 8)) ==
+               word_at<std::uint64_t>(&lower[length - 8]);
+    }
 }
 /// The value of a hexadecimal digit; -1 for any other byte.
 [[nodiscard]] constexpr int hex_value(unsigned char byte) noexcept {

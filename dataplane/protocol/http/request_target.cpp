@@ -55,47 +55,45 @@ bool is_plain_escape(std::string_view path, std::size_t at) noexcept {
     return !is_overlong_delimiter(path, at, byte);
 }
 
+constexpr ByteSet segment_bytes([](unsigned char b) { return is_visible(b) && b != '/' && b != '%'; }, false);
+
+/// The segment that begins at `at` is `.` or `..`, in any spelling, with or without parameters.
+bool is_dot_segment(std::string_view path, std::size_t at) noexcept {
+    int dots = 0;
+    while (at < path.size()) {
+        if (path[at] == '.') {
+            at += 1;
+        } else if (decoded(path, at) == '.') {
+            at += 3;
+        } else {
+            break;
+        }
+        ++dots;
+    }
+    return (dots == 1 || dots == 2) && (at == path.size() || path[at] == '/' || path[at] == ';');
+}
+
 /// `path` begins with `/` and has no query.
 bool is_plain_path(std::string_view path) noexcept {
-    constexpr unsigned many = 3;  // more than two dots, or anything else: an ordinary segment
-    unsigned dots = 0;            // the segment so far is this many dots and nothing else
-    bool empty = false;           // the segment so far has no byte; the first one is opened by path[0]
-    bool parameters = false;      // behind a `;`
-    for (std::size_t i = 0; i <= path.size(); ++i) {
-        const char byte = i < path.size() ? path[i] : '/';
-        if (byte == '/' || byte == ';') {
-            if (!parameters && (dots == 1 || dots == 2)) return false;
-            if (byte == ';') {
-                parameters = true;
-                empty = false;
-                continue;
-            }
-            if (empty && i < path.size()) return false;
-            dots = 0;
-            empty = true;
-            parameters = false;
-            continue;
+    const auto* const bytes = reinterpret_cast<const unsigned char*>(path.data());
+    const auto end = static_cast<std::uint32_t>(path.size());
+    std::uint32_t at = 0;
+    while (at < end) {
+        if (path[at] == '%') {
+            if (!is_plain_escape(path, at)) return false;
+            at += 3;
+        } else {  // a slash
+            ++at;
+            if (at < end && path[at] == '/') return false;
+            if (is_dot_segment(path, at)) return false;
         }
-        empty = false;
-        const bool escape = byte == '%';
-        if (escape && !is_plain_escape(path, i)) return false;
-        const bool dot = byte == '.' || (escape && decoded(path, i) == '.');
-        if (!parameters) dots = dot && dots < many ? dots + 1 : many;
-        if (escape) i += 2;
+        at = segment_bytes.skip(bytes, at, end);
     }
     return true;
 }
 
-constexpr std::string_view scheme = "http://";
-
-bool begins_with_scheme(std::string_view target) noexcept {
-    if (target.size() < scheme.size()) return false;
-    for (std::size_t i = 0; i < scheme.size(); ++i) {
-        if (to_lower(static_cast<unsigned char>(target[i])) != static_cast<unsigned char>(scheme[i]))
-            return false;
-    }
-    return true;
-}
+constexpr char scheme[] = "http://";
+constexpr std::size_t scheme_bytes = sizeof scheme - 1;
 
 /// Host and port without userinfo. Only bytes are judged: no database reads more of it.
 bool is_plain_authority(std::string_view authority) noexcept {
@@ -113,10 +111,10 @@ bool is_plain_authority(std::string_view authority) noexcept {
 bool is_plain_target(std::string_view target, Method method) noexcept {
     if (target == "*") return method == Method::options;
     std::string_view path = target.substr(0, target.find('?'));
-    if (begins_with_scheme(path)) {
-        const std::size_t slash = path.find('/', scheme.size());
+    if (equals_ignoring_case(path.substr(0, scheme_bytes), scheme)) {
+        const std::size_t slash = path.find('/', scheme_bytes);
         if (slash == std::string_view::npos) return false;
-        if (!is_plain_authority(path.substr(scheme.size(), slash - scheme.size()))) return false;
+        if (!is_plain_authority(path.substr(scheme_bytes, slash - scheme_bytes))) return false;
         path.remove_prefix(slash);
     }
     return !path.empty() && path.front() == '/' && is_plain_path(path);
