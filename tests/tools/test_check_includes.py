@@ -31,6 +31,7 @@ def test_an_orderly_tree_is_silent(tmp_path):
         "dataplane/flow/b.h": '#include "dataplane/packet/a.h"\n#include "dataplane/flow/c.h"\n',
         "dataplane/core/d.cpp": '#include "dataplane/packet/a.h"\n#include <nlohmann/json.hpp>\n',
         "dataplane/dpdk/e.cpp": '#include <rte_mbuf.h>\n#include "dataplane/flow/b.h"\n',
+        "dataplane/core/d.h": "#include <nlohmann/json_fwd.hpp>\n",
         "dataplane/pcap/f.cpp": "#include <pcap/pcap.h>\n",
     })
     assert (code, lines) == (0, [])
