@@ -2,8 +2,8 @@
 // The policy as the data plane uses it: immutable, looked up once a connection and once a request.
 //
 // Overview
-//   config/ compiles policy JSON into a CompiledPolicy. At a SYN the inspector asks service_to() and
-//   zone_of(), then rules_for() for the candidates; each complete request asks decide(). Nothing here
+//   config/ compiles policy JSON into a CompiledPolicy. At a SYN the inspector asks service_at(),
+//   zone_of() and reachable(); each complete request asks decide(). Nothing here
 //   allocates after construction.
 // Life cycle
 //   A CompiledPolicy is built beside the running one and swapped between bursts; `generation` tells flows to

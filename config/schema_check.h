@@ -1,0 +1,26 @@
+#pragma once
+// A policy document against config/policy.schema.json.
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace springlatch {
+
+/// A mistake at `pointer`; `at_key`: show it where the key stands, not its value.
+struct Mistake {
+    std::string pointer;
+    bool at_key = false;
+    std::string text;
+};
+
+/// The schema as it was when this program was built.
+[[nodiscard]] std::string_view policy_schema();
+
+/// Everything that breaks the schema, each in plain words.
+[[nodiscard]] std::vector<Mistake> schema_mistakes(const nlohmann::json& document);
+
+/// `; did you mean "x"?` for the candidate that is at most two slips away, else "".
+[[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace springlatch
