@@ -62,7 +62,7 @@ StreamModel run(const std::vector<std::string>& segments) {
 
 /// Whole, in one-byte segments, and cut in two at every position; all must end alike. Returns the whole one.
 StreamModel run_all_cuts(const std::string& bytes, const std::string& id) {
-    const StreamModel whole = run({bytes});
+    StreamModel whole = run({bytes});
     const auto expect_same = [&whole, &id](const StreamModel& model, const std::string& how) {
         EXPECT_EQ(model.refused(), whole.refused()) << id << how;
         EXPECT_EQ(model.accepted(), whole.accepted()) << id << how;

@@ -73,27 +73,64 @@ void read_with_llhttp(Reading& reading, std::string_view head) {
     reading.error = llhttp_execute(&reading.parser, head.data(), head.size());
 }
 
+/// Heads as curl, elasticdump, Python and others send them; lines end in CRLF once read.
 const std::vector<std::string>& real_heads() {
-    static const std::vector<std::string> heads = {
-        "GET /support-cases/_search?pretty HTTP/1.1\r\nHost: 127.0.0.1:9200\r\nAuthorization: Basic "
-        "YTpi\r\nUser-Agent: "
-        "curl/7.88.1\r\nAccept: */*\r\n\r\n",
-        "POST /_bulk HTTP/1.1\r\nHost: 127.0.0.1:9200\r\nAuthorization: Basic YTpi\r\nUser-Agent: "
-        "curl/7.88.1\r\nAccept: */*\r\n"
-        "Content-Type: application/x-ndjson\r\nContent-Length: 1234\r\nExpect: 100-continue\r\n\r\n",
-        "POST /support-cases/_search?scroll=10m HTTP/1.1\r\nUser-Agent: elasticdump\r\nContent-Type: "
-        "application/json\r\n"
-        "host: 127.0.0.1:9200\r\ncontent-length: 46\r\nConnection: keep-alive\r\n\r\n",
-        "PUT /i/_doc/1 HTTP/1.1\r\nHost: localhost:9200\r\nAccept-Encoding: identity\r\nuser-agent: "
-        "opensearch-py/2.4\r\n"
-        "Transfer-Encoding: chunked\r\nauthorization: ApiKey dTpr\r\nConnection: close\r\n\r\n",
-        "HEAD / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n",
-        "DELETE http://[::1]:9200/a%2A;b/%c0%a6?x=1&y HTTP/1.1\r\nhost: a\r\nConnection: te, "
-        "keep-alive\r\n\r\n",
-        "\r\nPATCH /file.txt HTTP/1.1\r\nHost: www.example.com\r\nIf-Match: \"e0023aa4e\"\r\nContent-Length: "
-        "010\r\n\r\n",
-    };
+    static const std::vector<std::string> heads = [] {
+        std::vector<std::string> all = {
+            R"(GET /support-cases/_search?pretty HTTP/1.1
+Host: 127.0.0.1:9200
+Authorization: Basic YTpi
+User-Agent: curl/7.88.1
+Accept: */*
+
+)",
+            R"(POST /_bulk HTTP/1.1
+Host: 127.0.0.1:9200
+Authorization: Basic YTpi
+User-Agent: curl/7.88.1
+Content-Type: application/x-ndjson
+Content-Length: 1234
+Expect: 100-continue
+
+)",
+            R"(POST /support-cases/_search?scroll=10m HTTP/1.1
+User-Agent: elasticdump
+Content-Type: application/json
+host: 127.0.0.1:9200
+content-length: 46
+Connection: keep-alive
+
+)",
+            R"(PUT /i/_doc/1 HTTP/1.1
+Host: localhost:9200
+Accept-Encoding: identity
+user-agent: opensearch-py/2.4
+Transfer-Encoding: chunked
+authorization: ApiKey dTpr
+Connection: close
+
+)",
+            "HEAD / HTTP/1.0\nConnection: Keep-Alive\n\n",
+            "OPTIONS * HTTP/1.1\nHost:\n\n",
+            R"(DELETE http://[::1]:9200/a%2A;b/%c0%a6?x=1&y HTTP/1.1
+host: a
+Connection: te, keep-alive
+
+)",
+            R"(
+PATCH /file.txt HTTP/1.1
+Host: www.example.com
+If-Match: "e0023aa4e"
+Content-Length: 010
+
+)",
+        };
+        for (std::string& head : all) {
+            for (std::size_t at = 0; (at = head.find('\n', at)) != std::string::npos; at += 2)
+                head.insert(at, 1, '\r');
+        }
+        return all;
+    }();
     return heads;
 }
 

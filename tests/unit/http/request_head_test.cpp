@@ -20,7 +20,7 @@ using namespace std::string_literals;
 
 /// Expects the same answer for every way to cut `head` once, and for one-byte segments; returns it.
 std::string read_in_all_cuts(const std::string& head, const HeadLimits& limits = {}) {
-    const std::string expected = whole(head, limits);
+    std::string expected = whole(head, limits);
     HeadState trickled;
     std::string last;
     for (std::size_t cut = 0; cut <= head.size(); ++cut) {
@@ -64,6 +64,19 @@ const std::string get_host = get + "Host: a\r\n";
 const std::string post_host = "POST /i/_search HTTP/1.1\r\nHost: a\r\n";
 const std::string rest = " HTTP/1.1\r\nHost: a\r\n\r\n";
 const std::string end = "\r\n\r\n";
+
+std::string get_of(const std::string& target) {
+    return "GET " + target + rest;
+}
+std::string of_method(const std::string& method) {
+    return method + " /" + rest;
+}
+std::string get_with(const std::string& lines) {
+    return get_host + lines + end;
+}
+std::string post_with(const std::string& lines) {
+    return post_host + lines + end;
+}
 
 std::string nul() {
     return std::string(1, '\0');
@@ -138,9 +151,7 @@ std::vector<Refusal> refused_lines() {
     for (const std::string value :
          {"identity", "xchunked", "chunkedx", "chunked, identity", "identity, chunked", "chunked, chunked",
           ",chunked", "chunked,", "\"chunked\"", "chunked;a=b", "gzip, chunked", "ch\tunked", "c hunked",
-          "\xa0"
-          "chunked",
-          "chunked\x85", "CHUNKE\xc4", "\tchunked", "chunked\t", ""}) {
+          "\xa0 chunked", "chunked\x85", "CHUNKE\xc4", "\tchunked", "chunked\t", ""}) {
         add("TransferEncoding " + value, "Transfer-Encoding: " + value, HeadFault::framing);
     }
     add("TwoTransferEncodings", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
@@ -353,7 +364,7 @@ TEST(RequestHead, PassesTargetsThatAllServersReadAlike) {
                                      "/[a]{b}|c^d`<e>\"f\"",
                                      "http://[::1]:8080/?p=%20",
                                      "HTTP://example.com:9200/_search"}) {
-        const std::string head = "GET " + target + rest;
+        const std::string head = get_of(target);
         EXPECT_EQ(read_in_all_cuts(head), complete(head)) << target;
     }
 }
@@ -457,7 +468,7 @@ TEST(RequestHeadFacts, KnowEveryMethod) {
                                                      {"DELETE", Method::delete_},
                                                      {"OPTIONS", Method::options},
                                                      {"PATCH", Method::patch}}) {
-        EXPECT_EQ(read(text + " /" + rest).state.method, method);
+        EXPECT_EQ(read(of_method(text)).state.method, method);
         EXPECT_EQ(name_of(method), text);
     }
     EXPECT_EQ(name_of(Method::unknown), "");
@@ -466,7 +477,7 @@ TEST(RequestHeadFacts, KnowEveryMethod) {
 TEST(RequestHeadFacts, ChunkedInAnyCaseWithBlanksAround) {
     for (const std::string line :
          {"Transfer-Encoding: chunked", "transfer-encoding:  CHUNKED  ", "TRANSFER-ENCODING:Chunked"}) {
-        EXPECT_EQ(read(post_host + line + end).state.framing, BodyFraming::chunked) << line;
+        EXPECT_EQ(read(post_with(line)).state.framing, BodyFraming::chunked) << line;
     }
 }
 
@@ -540,7 +551,7 @@ TEST(RequestHeadFacts, CredentialsByTheirForm) {
         {"ApiKe a", other},
     };
     for (const auto& [value, credentials] : cases) {
-        EXPECT_EQ(read(get_host + "Authorization: " + value + end).state.credentials, credentials) << value;
+        EXPECT_EQ(read(get_with("Authorization: " + value)).state.credentials, credentials) << value;
     }
 }
 
@@ -550,7 +561,7 @@ TEST(RequestHeadFacts, TwoAuthorizationHeadersAreNeverCredentials) {
           "Authorization:\r\nauthorization: Basic YTpi",
           "Authorization: Basic YTpi\r\nX: y\r\nAUTHORIZATION:",
           "Authorization: x y\r\nAuthorization: Bearer a\r\nAuthorization: Bearer a"}) {
-        EXPECT_EQ(read(get_host + lines + end).state.credentials, Credentials::malformed) << lines;
+        EXPECT_EQ(read(get_with(lines)).state.credentials, Credentials::malformed) << lines;
     }
 }
 
