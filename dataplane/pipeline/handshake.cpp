@@ -116,9 +116,12 @@ void Inspector::Impl::client_without_flow(Packet& packet) noexcept {
         return;
     }
     if (!completes(packet, *handshake)) {
-        // No reset: it could end a handshake that somebody else's packet does not belong to.
-        refuse(packet, (handshake->flags & half_open_flag::established) != 0 ? Reason::midstream
-                                                                             : Reason::bad_handshake);
+        if ((handshake->flags & half_open_flag::established) != 0) {
+            midstream(packet);  // its flow was given up for another one
+        } else {
+            refuse(packet, Reason::bad_handshake);  // no reset: it could end a handshake that this packet
+                                                    // does not belong to
+        }
         return;
     }
     const std::uint32_t index = establish(packet, *handshake);

@@ -1,0 +1,212 @@
+// The whole path of the core: a burst of frames in, verdicts out, with the mix that the product is measured
+// by: one third requests with credentials, one third 1.4 KB responses, one third acknowledgements, over many
+// connections in random order.
+//
+// Floor/flows: the same loop without the inspector, so that what remains is the cost of preparing a frame.
+#include <benchmark/benchmark.h>
+
+#include <cstring>
+#include <memory>
+#include <random>
+
+#include "dataplane/pipeline/inspector.h"
+#include "tests/support/frames.h"
+#include "tests/support/policy_parts.h"
+
+namespace {
+
+using namespace springlatch;
+using namespace springlatch::test;
+
+constexpr std::size_t burst_frames = 32;
+constexpr std::size_t address_at = 14 + 12, port_at = 14 + 20, sequence_at = 14 + 20 + 4,
+                      acknowledgement_at = 14 + 20 + 8;
+
+class NoEvents final : public EventSink {
+  public:
+    bool emit(EventRecord&, std::string_view, std::string_view, std::string_view) noexcept override {
+        return true;
+    }
+};
+
+void put_be32(Bytes& frame, std::size_t at, std::uint32_t value) {
+    value = __builtin_bswap32(value);
+    std::memcpy(frame.data() + at, &value, 4);
+}
+void put_be16(Bytes& frame, std::size_t at, std::uint16_t value) {
+    value = __builtin_bswap16(value);
+    std::memcpy(frame.data() + at, &value, 2);
+}
+
+const std::string request =
+    "GET /support-cases/_search?size=20 HTTP/1.1\r\nHost: 198.51.100.10:9200\r\nAuthorization: Basic "
+    "aW5nZXN0OnNlY3JldA==\r\n"
+    "User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
+
+[[nodiscard]] std::string response() {
+    std::string text = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1300\r\n\r\n";
+    text.append(1300, 'r');
+    return text;
+}
+
+struct Flow {
+    std::uint32_t client_next = 1001, server_next = 5001;
+    std::uint8_t step = 0;
+};
+
+class Traffic {
+  public:
+    explicit Traffic(std::uint32_t flows) : flows_(flows) {
+        for (std::size_t i = 0; i < burst_frames; ++i) {
+            requests_.push_back(
+                TcpFrame().from("192.0.2.0", 1).to("198.51.100.10", 9200).ack(1).payload(request).build());
+            responses_.push_back(
+                TcpFrame().from("198.51.100.10", 9200).to("192.0.2.0", 1).ack(1).payload(response()).build());
+            acks_.push_back(TcpFrame().from("192.0.2.0", 1).to("198.51.100.10", 9200).ack(1).build());
+        }
+    }
+
+    [[nodiscard]] static std::uint32_t client_of(std::uint32_t flow) { return 0xc0000200U | (flow & 0xffU); }
+    [[nodiscard]] static std::uint16_t port_of(std::uint32_t flow) {
+        return static_cast<std::uint16_t>(1024 + (flow >> 8U) % 64000U);
+    }
+
+    /// The next frame of this connection, in buffer `slot`.
+    [[nodiscard]] Frame next(std::uint32_t index, std::size_t slot) {
+        Flow& flow = flows_[index];
+        Bytes* frame = nullptr;
+        Side side = Side::outside;
+        switch (flow.step) {
+            case 0:
+                frame = &requests_[slot];
+                put(*frame, index, flow.client_next, flow.server_next, true);
+                flow.client_next += static_cast<std::uint32_t>(request.size());
+                break;
+            case 1:
+                frame = &responses_[slot];
+                side = Side::inside;
+                put(*frame, index, flow.server_next, flow.client_next, false);
+                flow.server_next += static_cast<std::uint32_t>(frame->size() - 54);
+                break;
+            default:
+                frame = &acks_[slot];
+                put(*frame, index, flow.client_next, flow.server_next, true);
+                break;
+        }
+        flow.step = static_cast<std::uint8_t>((flow.step + 1) % 3);
+        return {
+            .bytes = *frame, .time_ns = now_ += 50, .handle = frame, .arrived = side, .checksum_good = true};
+    }
+    void open(Inspector& inspector, Output& out) {
+        for (std::uint32_t i = 0; i < flows_.size(); ++i) {
+            Bytes syn = TcpFrame()
+                            .from(IpAddress::v4(client_of(i)), port_of(i))
+                            .to("198.51.100.10", 9200)
+                            .seq(1000)
+                            .syn()
+                            .build();
+            Bytes syn_ack = TcpFrame()
+                                .from("198.51.100.10", 9200)
+                                .to(IpAddress::v4(client_of(i)), port_of(i))
+                                .seq(5000)
+                                .ack(1001)
+                                .syn()
+                                .build();
+            Bytes ack = TcpFrame()
+                            .from(IpAddress::v4(client_of(i)), port_of(i))
+                            .to("198.51.100.10", 9200)
+                            .seq(1001)
+                            .ack(5001)
+                            .build();
+            std::array<Frame, 3> burst{Frame{.bytes = syn,
+                                             .time_ns = now_,
+                                             .handle = &syn,
+                                             .arrived = Side::outside,
+                                             .checksum_good = true},
+                                       Frame{.bytes = syn_ack,
+                                             .time_ns = now_,
+                                             .handle = &syn_ack,
+                                             .arrived = Side::inside,
+                                             .checksum_good = true},
+                                       Frame{.bytes = ack,
+                                             .time_ns = now_,
+                                             .handle = &ack,
+                                             .arrived = Side::outside,
+                                             .checksum_good = true}};
+            out.clear();
+            inspector.inspect(burst, out);
+        }
+    }
+
+  private:
+    static void put(Bytes& frame, std::uint32_t index, std::uint32_t sequence, std::uint32_t acknowledgement,
+                    bool from_client) {
+        put_be32(frame, address_at + (from_client ? 0 : 4), client_of(index));
+        put_be16(frame, port_at + (from_client ? 0 : 2), port_of(index));
+        put_be32(frame, sequence_at, sequence);
+        put_be32(frame, acknowledgement_at, acknowledgement);
+        // The IPv4 header checksum is always verified by the core.
+        frame[24] = frame[25] = std::byte{0};
+        const std::uint16_t sum = slow_checksum(std::span{frame}.subspan(14, 20));
+        put_be16(frame, 24, sum);
+    }
+
+    std::vector<Flow> flows_;
+    std::vector<Bytes> requests_, responses_, acks_;
+    std::uint64_t now_ = 1'700'000'000'000'000'000U;
+};
+
+void run(benchmark::State& state, bool inspects, bool software_checksums) {
+    const auto flows = static_cast<std::uint32_t>(state.range(0));
+    PolicyParts parts;
+    parts.limits.flows = flows + flows / 8 + 1024;
+    NoEvents events;
+    const auto policy = std::make_shared<const CompiledPolicy>(std::move(parts));
+    Inspector inspector(policy, events, {});
+    Output out(policy->limits().held_segments);
+    Traffic traffic(flows);
+    traffic.open(inspector, out);
+    std::mt19937 random(7);
+    std::vector<std::uint32_t> order(1U << 20U);
+    for (std::uint32_t& index : order) index = random() % flows;
+    std::size_t at = 0;
+    std::array<Frame, burst_frames> burst;
+    std::uint64_t packets = 0;
+    for (auto _ : state) {
+        for (std::size_t i = 0; i < burst_frames; ++i) {
+            burst[i] = traffic.next(order[at], i);
+            at = (at + 1) & (order.size() - 1);
+            burst[i].checksum_good = !software_checksums;
+        }
+        if (inspects) {
+            out.clear();
+            inspector.inspect(burst, out);
+            benchmark::DoNotOptimize(out.departures.data());
+        }
+        packets += burst_frames;
+    }
+    state.counters["ns_per_packet"] = benchmark::Counter(
+        static_cast<double>(packets) / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+    if (inspects) {
+        const Counters& counters = inspector.counters();
+        std::uint64_t dropped = 0;
+        for (const std::uint64_t one : counters.frames_dropped) dropped += one;
+        state.counters["dropped"] = static_cast<double>(dropped);
+        state.counters["requests"] = static_cast<double>(counters.requests_allowed);
+        state.counters["bytes_per_flow"] =
+            static_cast<double>(inspector.memory_bytes()) / static_cast<double>(policy->limits().flows);
+    }
+}
+
+void Floor(benchmark::State& state) {
+    run(state, false, false);
+}
+void Path(benchmark::State& state) {
+    run(state, true, false);
+}
+BENCHMARK(Floor)->Arg(10'000)->Arg(1'000'000);
+BENCHMARK(Path)->Arg(10'000)->Arg(1'000'000);
+
+}  // namespace
+
+BENCHMARK_MAIN();
