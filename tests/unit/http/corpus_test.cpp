@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/http_checks.h"
 #include "tests/unit/http/stream_model.h"
 
 namespace springlatch::http {
@@ -159,6 +160,35 @@ TEST_F(Corpus, NoRequestHidesBehindAnAuthorisedOne) {
         ASSERT_NE(seen, requests.end()) << id << ": " << name_of(model.fault()) << " at " << model.accepted();
         EXPECT_EQ(seen->credentials, Credentials::none) << id;
     }
+}
+
+TEST_F(Corpus, ResponsesAreReadAlikeInAnySegmentation) {
+    const std::vector<json> cases = load("responses.jsonl");
+    ASSERT_GT(cases.size(), 40U);
+    for (const json& item : cases) {
+        const std::string bytes = from_base64(item["response_b64"]);
+        for (std::uint64_t seed = 0; seed < 50; ++seed) {
+            EXPECT_EQ(checks::check_responses(bytes, seed, seed % 2 == 0), "") << item["id"];
+        }
+    }
+}
+
+TEST_F(Corpus, OrdinaryResponsesAreFollowed) {
+    int followed = 0;
+    for (const json& item : load("responses.jsonl")) {
+        const json& expected = item["source_expected"];
+        if (!expected.is_object() || !expected.value("accepts", false)) continue;
+        const std::string bytes = from_base64(item["response_b64"]);
+        // Lost by intention: other protocols.
+        if (bytes.starts_with("HTTP/0.9") || bytes.starts_with("HTTP/1.1 101")) continue;
+        ++followed;
+        std::string wrong;
+        const std::string events = checks::read_responses(
+            bytes, false, false, [&bytes] { return bytes.size(); }, wrong);
+        EXPECT_EQ(events.find("lost"), std::string::npos)
+            << item["id"] << " " << events << " " << bytes.substr(0, 300);
+    }
+    EXPECT_GT(followed, 10);
 }
 
 }  // namespace
