@@ -33,7 +33,7 @@ def why_impossible():
     if done.returncode != 0:
         return f"network namespaces are not possible here: {done.stderr.strip()}"
     try:
-        done = subprocess.run(["ip", "-n", probe, "link", "add", "a", "type", "veth", "peer", "name", "b"], capture_output=True, text=True)
+        done = subprocess.run(["ip", "-n", probe, "link", "add", "name", "probe0", "type", "veth", "peer", "name", "probe1"], capture_output=True, text=True)
         return f"veth pairs are not possible here: {done.stderr.strip()}" if done.returncode != 0 else None
     finally:
         subprocess.run(["ip", "netns", "del", probe], capture_output=True)
