@@ -105,12 +105,30 @@ std::uint32_t FlowTable::find(const FlowKey& key) const noexcept {
     return no_index;
 }
 
+bool FlowTable::make_room(std::uint32_t number) noexcept {
+    Bucket& bucket = buckets_[number];
+    for (std::uint32_t slot = 0; slot < Bucket::slots; ++slot) {
+        const FlowKey& key = hot_[bucket.records[slot]].key;
+        Bucket& other = buckets_[first_bucket(key) == number ? second_bucket(key) : first_bucket(key)];
+        const SlotSet empty = other.empty();
+        if (empty == 0) continue;
+        const auto place = static_cast<std::uint32_t>(std::countr_zero(empty));
+        other.tags[place] = bucket.tags[slot];
+        other.records[place] = bucket.records[slot];
+        bucket.tags[slot] = 0;
+        return true;
+    }
+    return false;
+}
+
 std::uint32_t FlowTable::insert(const FlowKey& key) noexcept {
-    Bucket& first = buckets_[first_bucket(key)];
-    Bucket& second = buckets_[second_bucket(key)];
-    Bucket& bucket = std::popcount(second.empty()) > std::popcount(first.empty()) ? second : first;
+    if (free_ == no_index) return no_index;
+    const std::uint32_t first = first_bucket(key);
+    const std::uint32_t second = second_bucket(key);
+    const auto room = [this](std::uint32_t number) { return std::popcount(buckets_[number].empty()); };
+    if (room(first) == 0 && room(second) == 0 && !make_room(first) && !make_room(second)) return no_index;
+    Bucket& bucket = buckets_[room(second) > room(first) ? second : first];
     const SlotSet empty = bucket.empty();
-    if (free_ == no_index || empty == 0) return no_index;
 
     const std::uint32_t index = free_;
     const auto slot = static_cast<std::uint32_t>(std::countr_zero(empty));

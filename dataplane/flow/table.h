@@ -3,8 +3,9 @@
 //
 // Overview
 //   Buckets of ten (16-bit tag, 32-bit index) slots, a cache line each, point into two dense arrays, FlowHot
-//   and FlowCold. A key has two possible buckets; an insert takes the emptier one. Nothing ever moves.
-//   Look-up in two stages: prefetch(key) for a whole burst, then find(key).
+//   and FlowCold. A key has two possible buckets; an insert takes the emptier one. Where both are
+//   full, it moves one of their entries to that entry's other bucket: records never move, so an index stays
+//   good until erase(). Look-up in two stages: prefetch(key) for a whole burst, then find(key).
 // Memory
 //   At most 128 bytes a flow, index included, at the capacity asked for.
 // Threads
@@ -58,6 +59,8 @@ class FlowTable {
 
     [[nodiscard]] std::uint32_t first_bucket(const FlowKey& key) const noexcept;
     [[nodiscard]] std::uint32_t second_bucket(const FlowKey& key) const noexcept;
+    [[nodiscard]] bool make_room(
+        std::uint32_t number) noexcept;  ///< in a full bucket; false if no entry can move
     [[nodiscard]] std::uint32_t better_victim(std::uint32_t best, std::uint32_t candidate,
                                               std::uint32_t now_seconds,
                                               std::uint32_t idle_seconds) const noexcept;
