@@ -1,11 +1,14 @@
 #pragma once
-// The socket between the processes: SOCK_SEQPACKET on a unix path; hand-shake with the ring descriptors, status, commands.
+// The socket between the processes: SOCK_SEQPACKET on a unix path; hand-shake with the ring descriptors,
+// status, commands.
 //
 // Roles
-//   The control process listens, the data plane connects: it tries again every second and works on meanwhile, since
-//   enforcement must not depend on the control process. The rings belong to the data plane and outlive a control process.
+//   The control process listens, the data plane connects: it tries again every second and works on meanwhile,
+//   since enforcement must not depend on the control process. The rings belong to the data plane and outlive
+//   a control process.
 // Messages
-//   Plain structs behind a MessageHeader, one a packet; a message of another version, size or type than expected is answered by closing the connection.
+//   Plain structs behind a MessageHeader, one a packet; a message of another version, size or type than
+//   expected is answered by closing the connection.
 #include <array>
 #include <cstdint>
 
@@ -32,19 +35,20 @@ struct MessageHeader {
 
 struct HelloMessage {
     MessageHeader header;
-    std::uint64_t start_ns = 0;                        ///< of this data plane; names its life, since the epoch
+    std::uint64_t start_ns = 0;  ///< of this data plane; names its life, since the epoch
     std::uint64_t pid = 0;
     std::uint32_t policy_generation = 0;
     std::uint32_t reserved = 0;
-    std::array<std::uint8_t, 32> policy_sha256{};      ///< of the policy file's bytes, so that indices in events are read with the right names
+    std::array<std::uint8_t, 32> policy_sha256{};  ///< of the policy file's bytes, so that indices in events
+                                                   ///< are read with the right names
 };
 
 struct StatusMessage {
     MessageHeader header;
     std::uint64_t time_ns = 0;
     std::uint32_t worker = 0;
-    std::uint32_t links_up = 0;   ///< bit 0 outside, bit 1 inside
-    std::uint32_t finished = 0;   ///< 1: the last one of this worker
+    std::uint32_t links_up = 0;  ///< bit 0 outside, bit 1 inside
+    std::uint32_t finished = 0;  ///< 1: the last one of this worker
     std::uint32_t reserved = 0;
     Counters counters;
 };
