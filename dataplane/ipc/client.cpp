@@ -1,0 +1,97 @@
+#include "dataplane/ipc/client.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace springlatch {
+
+ChannelClient::ChannelClient(std::string path, HelloMessage hello, std::vector<int> ring_fds)
+    : path_(std::move(path)), hello_(hello), ring_fds_(std::move(ring_fds)) {
+    hello_.header = {.version = channel_version,
+                     .type = MessageType::hello,
+                     .bytes = sizeof(HelloMessage),
+                     .workers = static_cast<std::uint32_t>(ring_fds_.size())};
+}
+
+ChannelClient::~ChannelClient() {
+    disconnect();
+}
+
+void ChannelClient::disconnect() noexcept {
+    if (fd_ >= 0) {
+        close(fd_);
+        fd_ = -1;
+    }
+}
+
+void ChannelClient::connect_now() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path_.size() >= sizeof address.sun_path) {
+        return;
+    }
+    std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return;
+    }
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        close(fd);
+        return;
+    }
+    iovec body{.iov_base = &hello_, .iov_len = sizeof hello_};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(workers_max * sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &body;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(ring_fds_.size() * sizeof(int));
+    cmsghdr* rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(ring_fds_.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(rights), ring_fds_.data(), ring_fds_.size() * sizeof(int));
+    if (sendmsg(fd, &message, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof hello_)) {
+        close(fd);
+        return;
+    }
+    fd_ = fd;
+}
+
+bool ChannelClient::poll(std::uint64_t now_ns) {
+    if (fd_ < 0) {
+        if (now_ns - tried_ns_ >= 1'000'000'000U) {
+            tried_ns_ = now_ns;
+            connect_now();
+        }
+        return false;
+    }
+    MessageHeader header;
+    const ssize_t got = recv(fd_, &header, sizeof header, MSG_DONTWAIT | MSG_TRUNC);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        return false;
+    }
+    if (got != static_cast<ssize_t>(sizeof header) || header.version != channel_version ||
+        header.type != MessageType::stop) {
+        disconnect();
+        return false;
+    }
+    return true;
+}
+
+void ChannelClient::send(const StatusMessage& status) {
+    if (fd_ < 0) {
+        return;
+    }
+    const ssize_t sent = ::send(fd_, &status, sizeof status, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        disconnect();
+    }
+}
+
+}  // namespace springlatch
