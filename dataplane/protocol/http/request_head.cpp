@@ -191,12 +191,10 @@ Credentials credentials_of(std::string_view value) noexcept {
     if (value.empty()) return Credentials::none;
     const std::string_view scheme = value.substr(0, value.find_first_of(" \t"));
     std::string_view token = value.substr(scheme.size());
-    const bool spaced = !token.empty() && token.front() == ' ';
     token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
-    if (equals_ignoring_case(scheme, "basic")) {
-        return spaced && is_base64(token) ? Credentials::basic : Credentials::malformed;
-    }
-    const bool good = spaced && is_token68(token, token68_bytes);
+    if (equals_ignoring_case(scheme, "basic"))
+        return is_base64(token) ? Credentials::basic : Credentials::malformed;
+    const bool good = is_token68(token, token68_bytes);
     if (equals_ignoring_case(scheme, "bearer")) return good ? Credentials::bearer : Credentials::malformed;
     if (equals_ignoring_case(scheme, "apikey")) return good ? Credentials::api_key : Credentials::malformed;
     return Credentials::other;

@@ -533,6 +533,7 @@ TEST(RequestHeadFacts, CredentialsByTheirForm) {
         {"Basic YTo==", malformed},
         {"Basic YQ=", malformed},
         {"Basic YQ===", malformed},
+        {"Basic YTpi====", malformed},
         {"Basic Y=Q=", malformed},
         {"Basic YT-_", malformed},
         {"Basic YTp\xff", malformed},
