@@ -5,10 +5,11 @@
 
 namespace springlatch {
 
-/// An IPv4 or IPv6 address as one 128-bit number in host order, so that ranges compare and keys stay in registers.
+/// An IPv4 or IPv6 address as one 128-bit number in host order, so that ranges compare and keys stay in
+/// registers.
 ///
-/// IPv4 is kept in its mapped form ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). An IPv6 frame that carries a mapped address
-/// on the wire is refused by decode(), so no two different packets ever share an address by accident.
+/// IPv4 is kept in its mapped form ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). An IPv6 frame that carries a mapped
+/// address on the wire is refused by decode(), so no two different packets ever share an address by accident.
 struct IpAddress {
     std::uint64_t high = 0;
     std::uint64_t low = 0;
@@ -21,7 +22,9 @@ struct IpAddress {
     [[nodiscard]] constexpr bool is_v4() const noexcept {
         return high == 0 && (low & 0xffff'ffff'0000'0000U) == v4_prefix;
     }
-    [[nodiscard]] constexpr std::uint32_t v4_value() const noexcept { return static_cast<std::uint32_t>(low); }
+    [[nodiscard]] constexpr std::uint32_t v4_value() const noexcept {
+        return static_cast<std::uint32_t>(low);
+    }
 
     auto operator<=>(const IpAddress&) const = default;
 };

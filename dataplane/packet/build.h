@@ -10,8 +10,9 @@ namespace springlatch {
 
 /// A TCP segment to be made. It answers or continues a frame seen on the wire, whose link header it borrows.
 struct SegmentSpec {
-    std::span<const std::byte> link_header;  ///< MAC addresses, VLAN tags and EtherType of the model frame (its l3_offset bytes)
-    bool swap_link_addresses = false;        ///< true where the made frame travels against the model frame
+    std::span<const std::byte>
+        link_header;  ///< MAC addresses, VLAN tags and EtherType of the model frame (its l3_offset bytes)
+    bool swap_link_addresses = false;  ///< true where the made frame travels against the model frame
     IpAddress source;
     IpAddress destination;
     std::uint16_t source_port = 0;
@@ -33,9 +34,10 @@ inline constexpr std::size_t segment_header_bytes_max = 14 + 8 + 40 + 32;
 /// Returns its bytes, or 0 if `out` is too small or source and destination differ in family.
 [[nodiscard]] std::size_t build_segment(const SegmentSpec& spec, std::span<std::byte> out) noexcept;
 
-/// Cuts the payload of a decoded TCP frame to its first `keep` bytes, in place: IP length, IPv4 header checksum and TCP
-/// checksum are made right, FIN and PSH are cleared (what follows does not leave). `keep` <= frame.payload_bytes.
-/// Returns the frame's new length in bytes (no padding).
-[[nodiscard]] std::size_t trim_payload(std::span<std::byte> frame, const DecodedFrame& decoded, std::uint32_t keep) noexcept;
+/// Cuts the payload of a decoded TCP frame to its first `keep` bytes, in place: IP length, IPv4 header
+/// checksum and TCP checksum are made right, FIN and PSH are cleared (what follows does not leave). `keep` <=
+/// frame.payload_bytes. Returns the frame's new length in bytes (no padding).
+[[nodiscard]] std::size_t trim_payload(std::span<std::byte> frame, const DecodedFrame& decoded,
+                                       std::uint32_t keep) noexcept;
 
 }  // namespace springlatch

@@ -26,22 +26,11 @@ template <typename Word>
     return word;
 }
 
-[[nodiscard]] constexpr std::uint64_t halves(std::uint64_t word) noexcept {
-    return (word & 0xffff'ffffU) + (word >> 32U);
-}
-
-[[nodiscard]] constexpr std::uint16_t fold(std::uint64_t sum) noexcept {
-    sum = halves(halves(sum));
-    sum = (sum & 0xffffU) + (sum >> 16U);
-    sum = (sum & 0xffffU) + (sum >> 16U);
-    return static_cast<std::uint16_t>(sum);
-}
-
 /// Fewer than 16 bytes.
 [[nodiscard]] std::uint64_t sum_tail(const std::byte* at, std::size_t left) noexcept {
     std::uint64_t sum = 0;
     if ((left & 8U) != 0) {
-        sum += halves(load_native<std::uint64_t>(at));
+        sum += checksum_detail::halves(load_native<std::uint64_t>(at));
         at += 8;
     }
     if ((left & 4U) != 0) {
@@ -72,19 +61,7 @@ std::uint64_t checksum_sum(std::span<const std::byte> bytes) noexcept {
     first = _mm_add_epi64(first, _mm_unpackhi_epi64(first, first));
     // The lanes are far below 2^63 for any span that fits into memory, so the tail cannot overflow the sum.
     const std::uint64_t sum = static_cast<std::uint64_t>(_mm_cvtsi128_si64(first)) + sum_tail(at, left);
-    return __builtin_bswap16(fold(sum));
-}
-
-std::uint16_t checksum_fold(std::uint64_t sum) noexcept {
-    return static_cast<std::uint16_t>(~fold(sum));
-}
-
-std::uint64_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
-                                std::uint32_t l4_bytes) noexcept {
-    // The prefix ::ffff of an IPv4 address adds 0xffff, which is zero in this arithmetic: no case for IPv4 is
-    // needed.
-    return halves(source.high) + halves(source.low) + halves(destination.high) + halves(destination.low) +
-           protocol + l4_bytes;
+    return __builtin_bswap16(checksum_detail::fold(sum));
 }
 
 }  // namespace springlatch

@@ -26,7 +26,8 @@ constexpr std::uint8_t protocol_udp = 17;
 /// IPv4 header checksum (RFC 791 §3.1): the sum over a good header folds to zero.
 [[nodiscard]] bool has_good_checksum(const std::byte* header, std::size_t bytes) noexcept {
     std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < bytes; i += 4) sum += wire::load32(header + i);
+    for (std::size_t i = 0; i < v4_header_bytes_min; i += 4) sum += wire::load32(header + i);
+    for (std::size_t i = v4_header_bytes_min; i < bytes; i += 4) sum += wire::load32(header + i);
     return checksum_fold(sum) == 0;
 }
 
@@ -230,6 +231,9 @@ constexpr std::uint16_t experiment_fast_open = 0xf989;  // RFC 7413 appendix A.1
 }
 
 [[nodiscard]] bool read_options(const std::byte* at, std::size_t left, TcpOptions& out) noexcept {
+    // NOP NOP time stamp, the shape that nearly every data segment has (RFC 7323 appendix A).
+    if (left == 12 && wire::load32(at) == 0x0101'080a)
+        return read_option(option_kind::timestamp, at + 2, 10, out);
     std::uint64_t seen = 0;
     while (left != 0) {
         const std::uint8_t kind = wire::load8(at);
