@@ -124,8 +124,12 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
         return tl::unexpected(located(name, positions, std::move(problems)));
     }
     const auto document = nlohmann::json::parse(text);
-    std::vector<Mistake> mistakes = schema_mistakes(document);
+    std::vector<Mistake> mistakes;
+    const bool matches = matches_schema(document, mistakes);
     CompiledPolicy::Parts parts = read_policy(document, mistakes);
+    if (!matches && mistakes.empty()) {
+        mistakes.push_back({"", false, "does not match the policy schema"});
+    }
     for (Mistake& mistake : mistakes) {
         const std::size_t offset = positions.offset_of(mistake.pointer, mistake.at_key);
         problems.push_back({offset, std::move(mistake.pointer), std::move(mistake.text)});

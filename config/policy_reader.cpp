@@ -158,6 +158,17 @@ class Reader {
         }
     }
 
+    void check_name(std::string_view name, const std::string& pointer, bool at_key) {
+        constexpr std::string_view allowed =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+        if (name.empty() || name.size() > 64 || name.find_first_not_of(allowed) != std::string_view::npos) {
+            say(pointer,
+                "the name " + in_quotes(name) +
+                    " is not allowed; a name has 1 to 64 letters, digits, dots, underscores or hyphens",
+                at_key);
+        }
+    }
+
     struct Listed {
         Prefix prefix;
         std::string pointer;
@@ -188,6 +199,7 @@ class Reader {
         std::vector<Listed> all;
         for (const auto& [name, list] : value.items()) {
             const auto index = static_cast<std::uint16_t>(parts_.zone_names.size());
+            check_name(name, pointer_to("/zones", name), true);
             zone_index_.emplace(name, index);
             parts_.zone_names.push_back(name);
             std::vector<Listed> found = prefixes(list, pointer_to("/zones", name), index);
@@ -223,6 +235,7 @@ class Reader {
         }
         std::size_t prefix_count = 0;
         for (const auto& [name, entry] : value.items()) {
+            check_name(name, pointer_to("/services", name), true);
             service_index_.emplace(name, static_cast<std::uint16_t>(parts_.services.size()));
             parts_.services.push_back(service(name, entry, prefix_count));
         }
@@ -356,15 +369,7 @@ class Reader {
             return;
         }
         result.id = value.get<std::string>();
-        const bool good =
-            !result.id.empty() && result.id.size() <= 64 &&
-            result.id.find_first_not_of(
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == std::string::npos;
-        if (!good) {
-            say(pointer_to(pointer, "id"),
-                "the id " + in_quotes(result.id) +
-                    " is not allowed; an id has 1 to 64 letters, digits, dots, underscores or hyphens");
-        }
+        check_name(result.id, pointer_to(pointer, "id"), false);
         const auto [first, is_new] = rule_ids_.emplace(result.id, pointer);
         if (!is_new) {
             say(pointer_to(pointer, "id"),

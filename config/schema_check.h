@@ -17,8 +17,9 @@ struct Mistake {
 /// The schema as it was when this program was built.
 [[nodiscard]] std::string_view policy_schema();
 
-/// Everything that breaks the schema, each in plain words.
-[[nodiscard]] std::vector<Mistake> schema_mistakes(const nlohmann::json& document);
+/// True if the document matches the schema. Else everything that breaks it is added to `mistakes` in plain
+/// words; but valijson says nothing of a name that breaks `propertyNames`: read_policy() finds those.
+[[nodiscard]] bool matches_schema(const nlohmann::json& document, std::vector<Mistake>& mistakes);
 
 /// `; did you mean "x"?` for the candidate that is at most two slips away, else "".
 [[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
