@@ -1,5 +1,6 @@
 #pragma once
-// The framing of a chunked request body (RFC 9112 §7.1), strict and resumable. Bodies of known length need no reader.
+// The framing of a chunked request body (RFC 9112 §7.1), strict and resumable. Bodies of known length need no
+// reader.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -8,20 +9,31 @@
 
 namespace springlatch::http {
 
-enum class ChunkPhase : std::uint8_t { size_line, size_lf, data, data_cr, data_lf, trailer_line, final_lf, done, refused };
+enum class ChunkPhase : std::uint8_t {
+    size_line,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer_line,
+    final_lf,
+    done,
+    refused
+};
 
 /// Plain data, 16 bytes, part of a flow's record.
 struct ChunkState {
-    std::uint64_t left = 0;   ///< size_line: value so far; data: bytes of the chunk still to come
+    std::uint64_t left = 0;  ///< size_line: value so far; data: bytes of the chunk still to come
     ChunkPhase phase = ChunkPhase::size_line;
-    std::uint8_t digits = 0;  ///< hex digits of the size line so far (at most 8)
+    std::uint8_t digits = 0;      ///< hex digits of the size line so far (at most 8)
     std::uint16_t odd_bytes = 0;  ///< body bytes announced so far beyond `total`, below 1024
-    std::uint32_t total = 0;  ///< body bytes announced so far in whole KiB; with odd_bytes, against HeadLimits::body_bytes
+    std::uint32_t total = 0;      ///< the same in whole KiB; both count against HeadLimits::body_bytes
 };
 
 enum class ChunkStatus : std::uint8_t {
     need_more,  ///< all bytes consumed, the framing goes on
-    data,       ///< a chunk begins: `left` data bytes follow the consumed ones; after them call again (phase data_cr)
+    data,       ///< a chunk begins: `left` data bytes follow the consumed ones; after them call again (phase
+                ///< data_cr)
     complete,   ///< the body's last byte (its final CR, see lf_pending) is consumed
     refused,
 };
@@ -29,15 +41,16 @@ enum class ChunkStatus : std::uint8_t {
 struct ChunkResult {
     ChunkStatus status = ChunkStatus::need_more;
     HeadFault fault = HeadFault::none;
-    bool lf_pending = false;   ///< complete at the CR of the final CRLF; the only acceptable next byte is LF
-    std::uint32_t bytes = 0;   ///< consumed; refused: offset of the offending byte
+    bool lf_pending = false;  ///< complete at the CR of the final CRLF; the only acceptable next byte is LF
+    std::uint32_t bytes = 0;  ///< consumed; refused: offset of the offending byte
 };
 
-/// Reads framing bytes only: the caller skips the `left` data bytes after ChunkStatus::data and then sets phase to data_cr.
-/// Chunk extensions are refused, and so is every trailer field: nothing that a database client sends needs one, and a
-/// trailer may name Authorization or framing (RFC 9110 §6.5.1). An empty trailer section is the only one accepted.
-/// Faults: framing, or body_too_large at the CR of the size line that exceeds HeadLimits::body_bytes. A refused body stays
-/// refused (later calls say framing).
-[[nodiscard]] ChunkResult advance_chunks(ChunkState& state, std::span<const std::byte> bytes, const HeadLimits& limits) noexcept;
+/// Reads framing bytes only: the caller skips the `left` data bytes after ChunkStatus::data and then sets
+/// phase to data_cr. Chunk extensions are refused, and so is every trailer field: nothing that a database
+/// client sends needs one, and a trailer may name Authorization or framing (RFC 9110 §6.5.1). An empty
+/// trailer section is the only one accepted. Faults: framing, or body_too_large at the CR of the size line
+/// that exceeds HeadLimits::body_bytes. A refused body stays refused (later calls say framing).
+[[nodiscard]] ChunkResult advance_chunks(ChunkState& state, std::span<const std::byte> bytes,
+                                         const HeadLimits& limits) noexcept;
 
 }  // namespace springlatch::http

@@ -185,8 +185,8 @@ bool is_base64(std::string_view text) noexcept {
     return digits % 4 != 1 && (padding == 0 || (padding <= 2 && text.size() % 4 == 0));
 }
 
-/// `value` without surrounding blanks. "Basic x" needs a space, not a tab: both databases compare with "Basic
-/// ".
+/// `value` has no surrounding blanks. Between scheme and token stand spaces only: no database takes a tab
+/// there.
 Credentials credentials_of(std::string_view value) noexcept {
     if (value.empty()) return Credentials::none;
     const std::string_view scheme = value.substr(0, value.find_first_of(" \t"));
