@@ -1,6 +1,5 @@
 #include "dataplane/packet/build.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "dataplane/packet/checksum.h"
@@ -21,8 +20,11 @@ constexpr std::uint8_t hops = 64;
 constexpr std::uint16_t dont_fragment = 0x4000;
 
 void write_link(const SegmentSpec& spec, std::byte* out) noexcept {
-    std::memcpy(out, spec.link_header.data(), spec.link_header.size());
-    if (spec.swap_link_addresses) std::swap_ranges(out, out + mac_bytes, out + mac_bytes);
+    const std::byte* model = spec.link_header.data();
+    const std::size_t swap = spec.swap_link_addresses ? mac_bytes : 0;
+    std::memcpy(out, model + swap, mac_bytes);
+    std::memcpy(out + mac_bytes, model + mac_bytes - swap, mac_bytes);
+    std::memcpy(out + 2 * mac_bytes, model + 2 * mac_bytes, spec.link_header.size() - 2 * mac_bytes);
 }
 
 [[nodiscard]] constexpr std::uint64_t halves(std::uint32_t word) noexcept {

@@ -31,7 +31,8 @@ struct SegmentSpec {
 inline constexpr std::size_t segment_header_bytes_max = 14 + 8 + 40 + 32;
 
 /// Writes the frame into `out` with right lengths and both checksums (TTL/hop limit 64, DF set, ECN 0).
-/// Returns its bytes, or 0 if `out` is too small or source and destination differ in family.
+/// Returns its bytes, or 0 (and writes nothing) if `out` is too small, source and destination differ in
+/// family, the link header is shorter than 14 bytes or the IP packet would be longer than 65535.
 [[nodiscard]] std::size_t build_segment(const SegmentSpec& spec, std::span<std::byte> out) noexcept;
 
 /// Cuts the payload of a decoded TCP frame to its first `keep` bytes, in place: IP length, IPv4 header

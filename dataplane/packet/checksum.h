@@ -8,8 +8,8 @@
 
 namespace springlatch {
 
-/// Sum of `bytes` as big-endian 16-bit words in host representation, not folded into 16 bits and not
-/// inverted; an odd last byte is the high half of a word. Sums of even-length pieces may be added up.
+/// One's complement sum of `bytes` as big-endian 16-bit words, not inverted; how far it is folded is not
+/// promised. An odd last byte is the high half of a word. Sums of even-length pieces may be added up.
 [[nodiscard]] std::uint64_t checksum_sum(std::span<const std::byte> bytes) noexcept;
 
 namespace checksum_detail {
