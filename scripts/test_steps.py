@@ -56,7 +56,7 @@ class Step:
     def run(self, command, **options):
         """Exit code. Prints ninja's progress every 20 seconds so that a long build does not look stuck."""
         last = time.monotonic()
-        with self.log.open("a") as log:
+        with self.log.open("a", buffering=1) as log:
             log.write("$ " + " ".join(map(str, command)) + "\n")
             log.flush()
             child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options)
