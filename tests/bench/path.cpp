@@ -169,7 +169,7 @@ void run(benchmark::State& state, bool inspects, bool software_checksums) {
     traffic.open(inspector, out);
     std::mt19937 random(7);
     std::vector<std::uint32_t> order(1U << 20U);
-    for (std::uint32_t& index : order) index = random() % flows;
+    for (std::uint32_t& index : order) index = static_cast<std::uint32_t>(random() % flows);
     std::size_t at = 0;
     std::array<Frame, burst_frames> burst;
     std::uint64_t packets = 0;

@@ -41,7 +41,7 @@ TEST_F(IpEvasion, FragmentsOfOthersPass) {
 // 7, 8
 TEST(IpEvasionV6, ExtensionHeadersTowardsAServiceAreRefused) {
     Wire wire;
-    for (const std::uint8_t kind : {0, 43, 44, 60}) {
+    for (const std::uint8_t kind : std::initializer_list<std::uint8_t>{0, 43, 44, 60}) {
         TcpFrame frame;
         frame.from("2001:db8:1::5", 40000).to("2001:db8::10", 9200).seq(1).ack(2).payload("x");
         frame.extension(kind, {0, 0, 0, 0, 0, 0, 0});
@@ -74,7 +74,7 @@ TEST_F(IpEvasion, BadIpChecksumIsDropped) {
 }
 // 15
 TEST_F(IpEvasion, TunnelsTowardsAProtectedAddressAreRefused) {
-    for (const std::uint8_t protocol : {4, 41, 47, 50, 51}) {
+    for (const std::uint8_t protocol : std::initializer_list<std::uint8_t>{4, 41, 47, 50, 51}) {
         TcpFrame frame;
         refused(frame.from("192.0.2.1", 0)
                     .to("198.51.100.10", 0)
@@ -111,7 +111,7 @@ TEST_F(IpEvasion, TwoVlanTagsAreReadDeeperOnesRefused) {
             Reason::tunnel_not_allowed);
 }
 TEST_F(IpEvasion, MplsPppoeAndSnapThatCarryIpAreRefused) {
-    for (const std::uint16_t type : {0x8847, 0x8864})
+    for (const std::uint16_t type : std::initializer_list<std::uint16_t>{0x8847, 0x8864})
         refused(c.client_frame().ether_type(type).build(), Reason::tunnel_not_allowed);
     Bytes snap(12);
     put(snap, raw({0, 60, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}));
