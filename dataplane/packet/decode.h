@@ -6,7 +6,7 @@
 //   that depends on a policy: options, fragments, tunnels and extension headers are reported, not refused.
 // Limits
 //   At most two VLAN tags (802.1Q, 802.1ad, and the older 0x9100) and eight IPv6 extension headers are walked
-//   (RFC 8200 §4); deeper is an outcome.
+//   (RFC 8200 §4); one tag more is non_ip, one header more bad_ip_header.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -61,10 +61,9 @@ struct DecodedFrame {
     std::uint16_t window = 0;     ///< as on the wire, unscaled
     std::uint16_t l3_offset = 0;  ///< bytes from the start of the frame
     std::uint16_t l4_offset = 0;
-    std::uint16_t payload_offset =
-        0;  ///< first byte behind the TCP header; without TCP, behind the IP headers
-    std::uint32_t payload_bytes = 0;  ///< by the IP length; Ethernet padding is not payload
-    std::uint8_t protocol = 0;        ///< IANA number of the innermost header reached; 6 is TCP
+    std::uint16_t payload_offset = 0;  ///< behind the TCP header, or else behind the IP headers
+    std::uint32_t payload_bytes = 0;   ///< by the IP length; Ethernet padding is not payload
+    std::uint8_t protocol = 0;         ///< IANA number of the innermost header reached; 6 is TCP
     std::uint8_t tcp_flags = 0;
     std::uint8_t vlan_tags = 0;  ///< 3: more than two, none behind the second was read
     bool is_v6 = false;
