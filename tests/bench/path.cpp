@@ -160,7 +160,8 @@ void run(benchmark::State& state, bool inspects, bool software_checksums) {
     const auto flows = static_cast<std::uint32_t>(state.range(0));
     PolicyParts parts;
     parts.limits.flows = flows + flows / 8 + 1024;
-    parts.limits.retained_bytes = std::uint32_t{flows} * 512 + (1U << 20U);  // a third of all connections has a request out
+    parts.limits.retained_bytes =
+        std::uint32_t{flows} * 512 + (1U << 20U);  // a third of all connections has a request out
     NoEvents events;
     const auto policy = std::make_shared<const CompiledPolicy>(std::move(parts));
     Inspector inspector(policy, events, {});

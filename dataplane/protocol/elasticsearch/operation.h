@@ -18,7 +18,8 @@ struct Endpoint {
     Operation operation = Operation::unknown;
 };
 
-/// The endpoint catalogue as a trie over path segments. Immutable after construction; look-ups allocate nothing.
+/// The endpoint catalogue as a trie over path segments. Immutable after construction; look-ups allocate
+/// nothing.
 class Catalogue {
   public:
     Catalogue();
@@ -27,9 +28,10 @@ class Catalogue {
     Catalogue& operator=(Catalogue&&) noexcept;
     ~Catalogue();
 
-    /// `path` is the request target without query, as sent (percent-encoding kept: both servers match routes before decoding, measured),
-    /// and already accepted by http::advance_head(). One trailing slash, a full absolute-form target and HEAD (as GET) are understood.
-    /// A literal segment beats a placeholder; where several endpoints match, the gravest operation is the answer.
+    /// `path` is the request target without query, as sent (percent-encoding kept: both servers match routes
+    /// before decoding, measured), and already accepted by http::advance_head(). One trailing slash, a full
+    /// absolute-form target and HEAD (as GET) are understood. A literal segment beats a placeholder; where
+    /// several endpoints match, the gravest operation is the answer.
     [[nodiscard]] Operation operation_of(std::string_view method, std::string_view path) const noexcept;
 
   private:
