@@ -17,6 +17,8 @@ springlatch_room(dpdk   dataplane/dpdk DEPENDS core LINK package_dpdk)
 
 def check(root, files):
     (root / "CMakeLists.txt").write_text(LISTS)
+    (root / "control").mkdir()
+    (root / "control" / "CMakeLists.txt").write_text("target_link_libraries(springlatch_control PUBLIC springlatch_flow package_sqlite)\n")
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +34,7 @@ def test_an_orderly_tree_is_silent(tmp_path):
         "dataplane/core/d.cpp": '#include "dataplane/packet/a.h"\n#include <nlohmann/json.hpp>\n',
         "dataplane/dpdk/e.cpp": '#include <rte_mbuf.h>\n#include "dataplane/flow/b.h"\n',
         "dataplane/core/d.h": "#include <nlohmann/json_fwd.hpp>\n",
+        "control/store/g.cpp": '#include "dataplane/packet/a.h"\n#include "control/api/h.h"\n',
         "dataplane/pcap/f.cpp": "#include <pcap/pcap.h>\n",
     })
     assert (code, lines) == (0, [])
@@ -40,6 +43,7 @@ def test_an_orderly_tree_is_silent(tmp_path):
 @pytest.mark.parametrize("name, text, found", [
     ("dataplane/packet/a.h", '\n#include "dataplane/flow/b.h"\n', '2: "dataplane/flow/b.h" is of room flow; packet may use: packet'),
     ("dataplane/flow/b.h", '#include "dataplane/protocol/http/h.h"\n', '1: "dataplane/protocol/http/h.h" is of room http; flow may use: flow, packet'),
+    ("control/g.cpp", '#include "dataplane/core/d.h"\n', '1: "dataplane/core/d.h" is of room core; control may use: control, flow, packet'),
     ("dataplane/core/d.cpp", "# include <rte_mbuf.h>\n", "1: <rte_mbuf.h>; DPDK's headers are allowed in dataplane/dpdk only"),
     ("dataplane/core/d.cpp", "#include <pcap.h>\n", "1: <pcap.h>; libpcap's header is allowed in dataplane/pcap only"),
     ("dataplane/core/d.h", "#include <nlohmann/json.hpp>\n", "1: <nlohmann/json.hpp>; nlohmann's header is allowed in .cpp files only"),
