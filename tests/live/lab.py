@@ -81,7 +81,7 @@ class Lab:
 
     def start_dataplane(self, policy, socket, log):
         return self.start(self.gateway, BIN / "springlatch-dataplane", "--policy", policy, "--outside", "net_af_packet0,iface=o0",
-                          "--inside", "net_af_packet1,iface=i0", "--socket", socket, log=log)
+                          "--inside", "net_af_packet1,iface=i0", "--control", socket, log=log)
 
     def start_control(self, policy, socket, store, log, listen="127.0.0.1:9600"):
         """In the gateway's namespace: its loopback is its own, so that labs do not meet on the port."""

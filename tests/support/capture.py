@@ -148,11 +148,12 @@ def _replaced(address, addresses):
 
 
 class Stream:
-    """The bytes of one direction of a connection, put together by sequence number."""
+    """The bytes of one direction of a connection, put together by sequence number; where two segments differ, the first one counts."""
 
     def __init__(self):
         self.base = None
-        self.bytes_at = {}
+        self.joined = bytearray()
+        self.early = []  # (offset, payload) behind a gap, in order of arrival
 
     def add(self, segment):
         if segment.flags & SYN:
@@ -160,20 +161,22 @@ class Stream:
         elif self.base is None:
             self.base = segment.seq
         start = (segment.seq + bool(segment.flags & SYN) - self.base) & 0xFFFFFFFF
-        if start >= 1 << 31:
-            return  # before the first byte: a keep-alive probe
-        for index, value in enumerate(segment.payload):
-            self.bytes_at.setdefault(start + index, value)
+        if start < 1 << 31 and segment.payload:  # else before the first byte: a keep-alive probe
+            self.early.append((start, segment.payload))
+            while self._join():
+                pass
+
+    def _join(self):
+        for index, (start, payload) in enumerate(self.early):
+            if start <= len(self.joined):
+                self.joined += payload[len(self.joined) - start :]
+                del self.early[index]
+                return True
+        return False
 
     def data(self):
         """Everything up to the first gap."""
-        out = bytearray()
-        while len(out) in self.bytes_at:
-            out.append(self.bytes_at[len(out)])
-        return bytes(out)
-
-    def complete(self):
-        return len(self.data()) == len(self.bytes_at)
+        return bytes(self.joined)
 
 
 def streams(frames):
