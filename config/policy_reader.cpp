@@ -401,6 +401,7 @@ class Reader {
 
     static std::vector<std::string> keys_of(const std::map<std::string, std::uint16_t>& known) {
         std::vector<std::string> result;
+        result.reserve(known.size());
         for (const auto& entry : known) {
             result.push_back(entry.first);
         }

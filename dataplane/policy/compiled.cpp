@@ -93,6 +93,7 @@ ServiceSets service_sets_of(const std::vector<Service>& services) {
             continue;
         }
         std::vector<std::uint16_t> set;
+        set.reserve(active.size());
         for (const auto& entry : active) {
             set.push_back(entry.first);
         }

@@ -58,6 +58,13 @@ TEST(LoadPolicy, EveryExampleLoads) {
     }
 }
 
+TEST(LoadPolicy, TheFirstPolicyOfTheReadmeLoads) {
+    const std::string readme = read(SPRINGLATCH_SOURCE_DIR "/config/README.md");
+    const auto start = readme.find("```json\n") + 8;
+    EXPECT_EQ(first_error(parse_policy(readme.substr(start, readme.find("```", start) - start), "p", {})),
+              "loaded");
+}
+
 TEST(LoadPolicy, OpenLabLetsCredentialsInAndStopsTheStranger) {
     const auto loaded = load_policy(SPRINGLATCH_SOURCE_DIR "/config/policies/open-lab.json", {});
     ASSERT_TRUE(loaded) << first_error(loaded);
