@@ -180,11 +180,16 @@ std::span<const std::uint16_t> CompiledPolicy::candidates(std::uint16_t zone,
 }
 
 bool CompiledPolicy::reachable(std::uint16_t zone, std::uint16_t service) const noexcept {
-    const auto indices = candidates(zone, service);
-    return std::any_of(indices.begin(), indices.end(), [&](std::uint16_t index) {
+    for (const std::uint16_t index : candidates(zone, service)) {
         const Rule& rule = parts_.rules[index];
-        return rule.action == Action::allow || rule.mode.value_or(parts_.mode) == Mode::observe;
-    });
+        if (rule.action == Action::allow || rule.mode.value_or(parts_.mode) == Mode::observe) {
+            return true;
+        }
+        if (parts_.services[service].protocol == ServiceProtocol::tcp || covers_everything(rule)) {
+            return false;  // no later rule is ever asked
+        }
+    }
+    return false;
 }
 
 Decision CompiledPolicy::decide_connection(std::uint16_t zone, std::uint16_t service) const noexcept {

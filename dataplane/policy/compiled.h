@@ -132,7 +132,8 @@ class CompiledPolicy {
     [[nodiscard]] std::uint16_t zone_of(const IpAddress& address) const noexcept;  ///< or no_zone
 
     /// True if some rule could let something through from this zone to this service: it allows, or it denies
-    /// in observe mode. If not, a SYN is refused with source_not_allowed.
+    /// in observe mode, and no rule before it denies everything from there. If not, a SYN is refused with
+    /// source_not_allowed. For a `tcp` service this is the whole judgement: decide_connection() agrees.
     [[nodiscard]] bool reachable(std::uint16_t zone, std::uint16_t service) const noexcept;
 
     /// For a `tcp` service: the first rule for this zone and service decides, else `default`.

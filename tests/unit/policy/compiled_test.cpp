@@ -256,6 +256,16 @@ TEST(Decide, ARulesOwnModeBeatsThePolicys) {
     EXPECT_FALSE(policy.reachable(scanners, search));
 }
 
+TEST(Reachable, ADenialThatCoversEverythingShutsOutWhatLaterRulesAllow) {
+    CompiledPolicy::Parts shadowed = parts();
+    shadowed.rules.push_back(rule("late-search", scanners, search, CredentialNeed::present, Action::allow));
+    shadowed.rules.push_back(rule("late-cache", scanners, redis, CredentialNeed::any, Action::allow));
+    const CompiledPolicy policy(std::move(shadowed));
+    EXPECT_FALSE(policy.reachable(scanners, search));
+    EXPECT_FALSE(policy.reachable(scanners, redis));
+    EXPECT_TRUE(policy.reachable(office, search)) << "its denial covers DELETE only";
+}
+
 TEST(Decide, AnEmptyListOfZonesMeansEverySourceEvenInNoZone) {
     CompiledPolicy::Parts open = parts();
     open.rules.resize(1);
