@@ -20,11 +20,13 @@ void Inspector::Impl::syn_from_client(Packet& packet) noexcept {
     const DecodedFrame& decoded = packet.decoded;
     const std::uint16_t zone = policy_->zone_of(decoded.source);
     if (!policy_->reachable(zone, packet.what.service)) {
+        const Decision decision = policy_->decide_connection(zone, packet.what.service);
+        const bool forwards = decision.mode == Mode::observe;
         ++counters_.connections_refused[static_cast<std::size_t>(Reason::source_not_allowed)];
-        report_connection(packet, no_index, observing_ ? EventAction::would_deny : EventAction::denied,
-                          Reason::source_not_allowed, no_rule);
-        if (!observing_) {
-            if (policy_->default_action() != Action::drop) {
+        report_connection(packet, no_index, forwards ? EventAction::would_deny : EventAction::denied,
+                          Reason::source_not_allowed, decision.rule);
+        if (!forwards) {
+            if (decision.action != Action::drop) {
                 make(packet, {.sequence = 0,
                               .acknowledgement = decoded.sequence + 1 + decoded.payload_bytes,
                               .flags = tcp_flag::rst | tcp_flag::ack});

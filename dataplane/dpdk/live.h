@@ -1,0 +1,11 @@
+#pragma once
+// The appliance: two ports, one or more workers, until SIGTERM.
+#include "config/load.h"
+#include "dataplane/dpdk/options.h"
+
+namespace springlatch {
+
+/// Returns the exit code; what went wrong is told on stderr in one line.
+[[nodiscard]] int run_live(const DataplaneOptions& options, const LoadedPolicy& policy);
+
+}  // namespace springlatch

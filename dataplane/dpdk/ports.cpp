@@ -1,0 +1,262 @@
+#include "dataplane/dpdk/ports.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+#include <utility>
+
+namespace springlatch {
+namespace {
+
+constexpr std::uint64_t mebibyte = 1U << 20U;
+
+/// Free bytes in hugepages of every size.
+[[nodiscard]] std::uint64_t free_huge_bytes() {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+        const std::string name = entry.path().filename();
+        std::uint64_t pages = 0;
+        std::ifstream(entry.path() / "free_hugepages") >> pages;
+        std::istringstream kibibytes(name.substr(name.find('-') + 1));
+        std::uint64_t size = 0;
+        kibibytes >> size;
+        bytes += pages * size * 1024U;
+    }
+    return bytes;
+}
+
+/// One lcore for the main thread and one for each worker, spread over the processors this process may use,
+/// the first left to the main thread where possible.
+[[nodiscard]] std::string lcore_map(std::uint32_t workers) {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    std::vector<int> cpus;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+            if (CPU_ISSET(static_cast<unsigned>(cpu), &allowed)) {
+                cpus.push_back(cpu);
+            }
+        }
+    }
+    if (cpus.empty()) {
+        cpus.push_back(0);
+    }
+    std::string map = "0@" + std::to_string(cpus[0]);
+    for (std::uint32_t worker = 1; worker <= workers; ++worker) {
+        map += "," + std::to_string(worker) + "@" + std::to_string(cpus[worker % cpus.size()]);
+    }
+    return map;
+}
+
+[[nodiscard]] std::string file_prefix() {
+    return "springlatch" + std::to_string(getpid());
+}
+
+/// The same 16 bits over and over: both directions of a connection hash alike (Woo and Park, "Scalable TCP
+/// session monitoring with symmetric RSS", 2012).
+[[nodiscard]] std::array<std::uint8_t, 52> symmetric_key() {
+    std::array<std::uint8_t, 52> key{};
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+    }
+    return key;
+}
+
+}  // namespace
+
+tl::expected<PortName, std::string> parse_port(const std::string& text) {
+    static const std::regex pci("([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7]");
+    PortName name;
+    const std::size_t comma = text.find(',');
+    name.device = text.substr(0, comma);
+    if (comma != std::string::npos) {
+        name.arguments = text.substr(comma + 1);
+    }
+    if (std::regex_match(name.device, pci)) {
+        name.is_pci = true;
+        if (name.device.size() == 7) {
+            name.device.insert(0, "0000:");
+        }
+        return name;
+    }
+    static const std::regex vdev("(net|eth)_[a-z0-9_]+");
+    if (!std::regex_match(name.device, vdev)) {
+        return tl::unexpected(
+            "port '" + text +
+            "': is neither a PCI address (0000:01:00.0) nor a vdev string (net_af_packet0,iface=eth1)");
+    }
+    return name;
+}
+
+tl::expected<Eal, std::string> Eal::start(const EalNeeds& needs) {
+    std::vector<std::string> arguments = {"springlatch-dataplane",  "--no-telemetry", "--lcores",
+                                          lcore_map(needs.workers), "--log-level",    "3"};
+    bool any_pci = false;
+    for (const PortName& port : needs.ports) {
+        if (port.is_pci) {
+            any_pci = true;
+            arguments.insert(arguments.end(),
+                             {"-a", port.device + (port.arguments.empty() ? "" : "," + port.arguments)});
+        } else {
+            arguments.push_back("--vdev=" + port.device +
+                                (port.arguments.empty() ? "" : "," + port.arguments));
+        }
+    }
+    if (!any_pci) {
+        arguments.emplace_back("--no-pci");
+    }
+    const std::uint64_t wanted = needs.memory_bytes + 64 * mebibyte;
+    const std::uint64_t huge = free_huge_bytes();
+    const bool enough = huge >= wanted;
+    if (needs.huge_pages == HugePages::required && !enough) {
+        return tl::unexpected(
+            "too few hugepages: " + std::to_string(wanted / mebibyte) + " MiB are needed, " +
+            std::to_string(huge / mebibyte) + " MiB are free; reserve some (echo " +
+            std::to_string(wanted / (2 * mebibyte) + 1) +
+            " > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages) or start with --huge no");
+    }
+    if (enough && needs.huge_pages != HugePages::none) {
+        arguments.emplace_back("--in-memory");
+    } else {
+        arguments.insert(arguments.end(), {"--no-huge", "-m", std::to_string(wanted / mebibyte),
+                                           "--file-prefix", file_prefix()});
+    }
+    std::istringstream more(needs.more_arguments);
+    for (std::string argument; more >> argument;) {
+        arguments.push_back(argument);
+    }
+    std::vector<char*> raw;
+    raw.reserve(arguments.size());
+    for (std::string& argument : arguments) {
+        raw.push_back(argument.data());
+    }
+    if (rte_eal_init(static_cast<int>(raw.size()), raw.data()) < 0) {
+        std::string names;
+        for (const PortName& port : needs.ports) {
+            names += (names.empty() ? "" : ", ") + port.device +
+                     (port.arguments.empty() ? "" : " (" + port.arguments + ")");
+        }
+        return tl::unexpected("DPDK does not start: " + std::string{rte_strerror(rte_errno)} +
+                              "; check that the devices exist and are free (" + names +
+                              "), that this process is root or has CAP_NET_ADMIN and CAP_NET_RAW, and --eal "
+                              "'--log-level 8' for more");
+    }
+    return Eal();
+}
+
+Eal::Eal(Eal&& other) noexcept : owner_(std::exchange(other.owner_, false)) {}
+
+Eal::~Eal() {
+    if (owner_) {
+        rte_eal_cleanup();
+        std::error_code ignored;  // without hugepages DPDK leaves its runtime folder behind
+        std::filesystem::remove_all("/var/run/dpdk/" + file_prefix(), ignored);
+    }
+}
+
+tl::expected<rte_mempool*, std::string> make_pool(const PoolNeeds& needs) {
+    const std::uint32_t room = std::min<std::uint32_t>(
+        std::max<std::uint32_t>(needs.frame_bytes_max, RTE_MBUF_DEFAULT_DATAROOM) + RTE_PKTMBUF_HEADROOM,
+        UINT16_MAX);
+    rte_mempool* pool =
+        rte_pktmbuf_pool_create("frames", needs.frames, RTE_MEMPOOL_CACHE_MAX_SIZE / 2, 0,
+                                static_cast<std::uint16_t>(room), static_cast<int>(rte_socket_id()));
+    if (pool == nullptr) {
+        return tl::unexpected("no memory for " + std::to_string(needs.frames) + " frames of " +
+                              std::to_string(room) + " bytes: " + rte_strerror(rte_errno));
+    }
+    return pool;
+}
+
+tl::expected<Port, std::string> Port::open(const PortName& name, rte_mempool* pool, const PortSetup& setup) {
+    const auto failed = [&](const std::string& what, int error) -> tl::unexpected<std::string> {
+        return tl::unexpected("port " + name.device + ": " + what +
+                              (error != 0 ? std::string{": "} + rte_strerror(std::abs(error)) : ""));
+    };
+    Port port;
+    if (rte_eth_dev_get_port_by_name(name.device.c_str(), &port.id_) != 0) {
+        port.id_ = 0xffff;
+        return failed("there is no such device; known are PCI addresses bound to a DPDK driver and vdevs", 0);
+    }
+    rte_eth_dev_info info{};
+    int result = rte_eth_dev_info_get(port.id_, &info);
+    if (result != 0) {
+        return failed("does not tell what it can do", result);
+    }
+    rte_eth_conf configuration{};
+    const std::uint64_t hash_fields = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP;
+    auto key = symmetric_key();
+    // Without receive-side scaling by all of addresses and ports a second queue would tear connections apart.
+    if (setup.queues > 1 && info.max_rx_queues >= setup.queues && info.max_tx_queues >= setup.queues &&
+        (info.flow_type_rss_offloads & hash_fields) == hash_fields && info.hash_key_size <= key.size()) {
+        port.receive_queues_ = setup.queues;
+        configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        configuration.rx_adv_conf.rss_conf = {
+            .rss_key = key.data(),
+            .rss_key_len = info.hash_key_size != 0 ? info.hash_key_size : std::uint8_t{40},
+            .rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP)};
+    }
+    port.transmit_queues_ =
+        std::min<std::uint16_t>(setup.queues, std::max<std::uint16_t>(info.max_tx_queues, 1));
+    if (setup.offer_checksums) {
+        configuration.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+    }
+    configuration.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    result = rte_eth_dev_configure(port.id_, port.receive_queues_, port.transmit_queues_, &configuration);
+    if (result != 0) {
+        return failed("cannot be configured", result);
+    }
+    std::uint16_t receive_descriptors = ring_descriptors;
+    std::uint16_t transmit_descriptors = ring_descriptors;
+    (void)rte_eth_dev_adjust_nb_rx_tx_desc(port.id_, &receive_descriptors, &transmit_descriptors);
+    const auto socket = static_cast<unsigned>(std::max(rte_eth_dev_socket_id(port.id_), 0));
+    for (std::uint16_t queue = 0; queue < port.receive_queues_ && result == 0; ++queue) {
+        result = rte_eth_rx_queue_setup(port.id_, queue, receive_descriptors, socket, nullptr, pool);
+    }
+    for (std::uint16_t queue = 0; queue < port.transmit_queues_ && result == 0; ++queue) {
+        result = rte_eth_tx_queue_setup(port.id_, queue, transmit_descriptors, socket, nullptr);
+    }
+    if (result != 0) {
+        return failed("its queues cannot be set up", result);
+    }
+    result = rte_eth_dev_start(port.id_);
+    if (result != 0) {
+        return failed("does not start", result);
+    }
+    (void)rte_eth_promiscuous_enable(port.id_);  // devices that cannot receive everything anyway
+    return port;
+}
+
+Port::Port(Port&& other) noexcept
+    : id_(std::exchange(other.id_, 0xffff)),
+      receive_queues_(other.receive_queues_),
+      transmit_queues_(other.transmit_queues_) {}
+
+Port::~Port() {
+    if (id_ != 0xffff) {
+        (void)rte_eth_dev_stop(id_);
+        (void)rte_eth_dev_close(id_);
+    }
+}
+
+bool Port::link_up() const noexcept {
+    rte_eth_link link{};
+    return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+void Port::set_link(bool up) noexcept {
+    (void)(up ? rte_eth_dev_set_link_up(id_) : rte_eth_dev_set_link_down(id_));
+}
+
+}  // namespace springlatch

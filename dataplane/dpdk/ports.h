@@ -1,0 +1,82 @@
+#pragma once
+// EAL start, the mbuf pool and the ports.
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include <cstdint>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "dataplane/dpdk/options.h"
+
+namespace springlatch {
+
+/// A device as the operator names it.
+struct PortName {
+    std::string device;     ///< what DPDK calls it: "0000:01:00.0", "net_af_packet0"
+    std::string arguments;  ///< of a vdev, "" for PCI: "iface=o0"
+    bool is_pci = false;
+};
+/// Error: one line that says what was found and what is allowed.
+[[nodiscard]] tl::expected<PortName, std::string> parse_port(const std::string& text);
+
+struct EalNeeds {
+    std::vector<PortName> ports;
+    std::uint32_t workers = 1;       ///< lcores beside the main one
+    std::uint64_t memory_bytes = 0;  ///< of mbufs
+    HugePages huge_pages = HugePages::automatic;
+    std::string more_arguments;
+};
+
+/// The EAL while it lives; cleans up behind itself.
+class Eal {
+  public:
+    [[nodiscard]] static tl::expected<Eal, std::string> start(const EalNeeds& needs);
+    Eal(Eal&& other) noexcept;
+    Eal& operator=(Eal&&) = delete;
+    ~Eal();
+
+  private:
+    Eal() = default;
+    bool owner_ = true;
+};
+
+struct PoolNeeds {
+    std::uint32_t frames = 0;           ///< mbufs
+    std::uint32_t frame_bytes_max = 0;  ///< so that a frame of this size is contiguous
+};
+[[nodiscard]] tl::expected<rte_mempool*, std::string> make_pool(const PoolNeeds& needs);
+
+struct PortSetup {
+    std::uint16_t queues = 1;  ///< receive queues wanted; rss says whether they could be had
+    bool offer_checksums = true;
+};
+
+/// A configured, started Ethernet device. Stopped and closed at the end.
+class Port {
+  public:
+    [[nodiscard]] static tl::expected<Port, std::string> open(const PortName& name, rte_mempool* pool,
+                                                              const PortSetup& setup);
+    Port(Port&& other) noexcept;
+    Port& operator=(Port&&) = delete;
+    ~Port();
+
+    [[nodiscard]] std::uint16_t id() const noexcept { return id_; }
+    [[nodiscard]] std::uint16_t receive_queues() const noexcept { return receive_queues_; }
+    [[nodiscard]] std::uint16_t transmit_queues() const noexcept { return transmit_queues_; }
+    [[nodiscard]] bool link_up() const noexcept;
+    /// Takes the link down or up, where the device can.
+    void set_link(bool up) noexcept;
+
+  private:
+    Port() = default;
+    std::uint16_t id_ = 0xffff;
+    std::uint16_t receive_queues_ = 1;
+    std::uint16_t transmit_queues_ = 1;
+};
+
+/// Descriptors a queue; part of the pool's size.
+inline constexpr std::uint16_t ring_descriptors = 1024;
+
+}  // namespace springlatch

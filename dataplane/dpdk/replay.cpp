@@ -1,0 +1,230 @@
+#include "dataplane/dpdk/replay.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf_dyn.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <vector>
+
+#include "dataplane/dpdk/clock.h"
+#include "dataplane/dpdk/ports.h"
+#include "dataplane/dpdk/reporting.h"
+#include "dataplane/dpdk/worker.h"
+#include "dataplane/flow/key.h"
+#include "dataplane/packet/decode.h"
+#include "dataplane/pcap/capture.h"
+
+namespace springlatch {
+namespace {
+
+/// Fixed, so that two replays of a capture are the same to the byte.
+constexpr HashSecret replay_secret{
+    {0x7370'7269'6e67'6c61U, 0x7463'6820'7265'706cU, 0x6179'2073'6563'7265U, 0x7420'2020'2020'2020U}};
+/// One burst can leave this many records behind: as many as it has frames, and the pipelined requests in
+/// them, with their texts.
+constexpr std::uint64_t ring_reserve_slots = 16'384;
+constexpr std::uint64_t connect_seconds_max = 10;
+constexpr int empty_polls_max = 1000;
+
+/// The transmit half of the pcap port, and the capture's time of the frame that caused each transmission.
+class TimedSink final : public FrameSink {
+  public:
+    explicit TimedSink(std::uint16_t port) : port_(port) {}
+    std::uint32_t send(Side, std::span<rte_mbuf*> frames) noexcept override {
+        std::size_t sent = 0;
+        for (int tries = 0; sent < frames.size() && tries < empty_polls_max; ++tries) {
+            sent += rte_eth_tx_burst(port_, 0, frames.data() + sent,
+                                     static_cast<std::uint16_t>(frames.size() - sent));
+        }
+        times_ns.insert(times_ns.end(), sent, now_ns);
+        rte_pktmbuf_free_bulk(frames.data() + sent, static_cast<unsigned>(frames.size() - sent));
+        return static_cast<std::uint32_t>(frames.size() - sent);
+    }
+    std::uint64_t now_ns = 0;
+    std::vector<std::uint64_t> times_ns;
+
+  private:
+    std::uint16_t port_;
+};
+
+struct Shard {
+    std::unique_ptr<Inspector> inspector;
+    std::unique_ptr<Exchange> exchange;
+};
+
+class RemoveAtEnd {
+  public:
+    explicit RemoveAtEnd(std::string path) : path_(std::move(path)) {}
+    ~RemoveAtEnd() { unlink(path_.c_str()); }
+    RemoveAtEnd(const RemoveAtEnd&) = delete;
+    RemoveAtEnd& operator=(const RemoveAtEnd&) = delete;
+
+  private:
+    std::string path_;
+};
+
+[[nodiscard]] int fail(const std::string& what) {
+    std::cerr << "error: " << what << '\n';
+    return 1;
+}
+
+/// The worker that owns this frame's connection; fragments and everything that is not TCP belong to the
+/// first.
+[[nodiscard]] std::uint32_t owner_of(rte_mbuf* frame, std::size_t workers) noexcept {
+    DecodedFrame decoded;
+    if (workers == 1 || decode({rte_pktmbuf_mtod(frame, const std::byte*), frame->data_len},
+                               VerifyTcpChecksum::no, decoded) != DecodeOutcome::tcp) {
+        return 0;
+    }
+    return symmetric_hash(replay_secret, decoded.source, decoded.source_port, decoded.destination,
+                          decoded.destination_port) %
+           static_cast<std::uint32_t>(workers);
+}
+
+[[nodiscard]] bool wait_for_control(Reporting& reporting) {
+    const std::uint64_t start = unix_ns();
+    while (!reporting.connected()) {
+        (void)reporting.poll(unix_ns());
+        if (unix_ns() - start > connect_seconds_max * 1'000'000'000U) {
+            return false;
+        }
+        usleep(1000);
+    }
+    return true;
+}
+
+/// What the port delivers and what it takes; everything between its start and its end.
+[[nodiscard]] int replay_frames(const DataplaneOptions& options, const LoadedPolicy& policy,
+                                const CaptureSummary& capture, rte_mempool* pool, Port& port,
+                                Reporting& reporting, std::vector<std::uint64_t>& times_ns) {
+    const int timestamp_offset = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, nullptr);
+    if (timestamp_offset < 0) {
+        return fail("the pcap driver gives no time stamps");
+    }
+    InspectorOptions inspecting;
+    inspecting.secret = replay_secret;
+    inspecting.verify_checksums = !options.ignore_checksums;
+    inspecting.sides_by_service = true;
+    const std::uint32_t held = policy.policy->limits().held_segments;
+    std::vector<Shard> shards(options.workers);
+    for (std::uint32_t i = 0; i < options.workers; ++i) {
+        shards[i].inspector = std::make_unique<Inspector>(policy.policy, reporting.sink(i), inspecting);
+        shards[i].exchange = std::make_unique<Exchange>(*shards[i].inspector, pool, held);
+    }
+    TimedSink sink(port.id());
+    std::array<rte_mbuf*, 32> burst{};
+    std::uint64_t frames = 0;
+    bool deserted = false;
+    for (int empty = 0; !deserted && frames < capture.frames && empty < empty_polls_max;) {
+        (void)reporting.poll(unix_ns());
+        if (reporting.free_slots() < ring_reserve_slots) {
+            deserted = reporting.has_channel() && !reporting.connected();
+            usleep(200);  // live traffic never waits for its events, a replay does
+            continue;
+        }
+        const std::uint16_t count =
+            rte_eth_rx_burst(port.id(), 0, burst.data(), static_cast<std::uint16_t>(burst.size()));
+        empty = count == 0 ? empty + 1 : 0;
+        for (std::uint16_t i = 0; i < count; ++i) {
+            // The driver's unit is the microsecond (22.11).
+            sink.now_ns = *RTE_MBUF_DYNFIELD(burst[i], static_cast<std::uintptr_t>(timestamp_offset),
+                                             rte_mbuf_timestamp_t*) *
+                          1000U;
+            const Side side = Side::outside;  // the inspector goes by the service instead
+            shards[owner_of(burst[i], shards.size())].exchange->inspect({&burst[i], 1}, {&side, 1},
+                                                                        {&sink.now_ns, 1}, sink);
+        }
+        frames += count;
+    }
+    for (std::uint32_t i = 0; i < shards.size(); ++i) {
+        shards[i].exchange->finish(sink.now_ns, sink);
+        reporting.status(i, shards[i].exchange->counters(), 3, true, sink.now_ns);
+    }
+    if (deserted) {
+        return fail("the control process went away during the replay");
+    }
+    if (frames != capture.frames) {
+        return fail(options.replay + ": holds " + std::to_string(capture.frames) +
+                    " frames, but the driver delivered " + std::to_string(frames));
+    }
+    times_ns = std::move(sink.times_ns);
+    return 0;
+}
+
+}  // namespace
+
+int run_replay(const DataplaneOptions& options, const LoadedPolicy& policy) {
+    const auto capture = check_capture(options.replay);
+    if (!capture) {
+        return fail(capture.error());
+    }
+    if (capture->frames_cut > 0) {
+        std::cerr << "warning: " << options.replay << ": " << capture->frames_cut
+                  << " frames were captured shorter than they were and cannot be judged (tcpdump -s 0 "
+                     "captures whole frames)\n";
+    }
+    const std::string target = std::filesystem::absolute(options.forwarded);
+    if (!std::filesystem::is_directory(std::filesystem::path(target).parent_path())) {
+        return fail(options.forwarded + ": its folder does not exist");
+    }
+    const std::string raw = target + ".raw";
+    if (std::filesystem::absolute(options.replay).string().find(',') != std::string::npos ||
+        raw.find(',') != std::string::npos) {
+        return fail("a path with a comma cannot be given to the pcap driver");
+    }
+    const RemoveAtEnd remove_raw(raw);
+    PortName name;
+    name.device = "net_pcap0";
+    name.arguments = "rx_pcap=" + std::filesystem::absolute(options.replay).string() + ",tx_pcap=" + raw;
+    PoolNeeds pool_needs;
+    pool_needs.frames =
+        4096 + 1024U * options.workers + policy.policy->limits().held_segments * options.workers;
+    pool_needs.frame_bytes_max = capture->frame_bytes_max;
+    auto eal = Eal::start({.ports = {name},
+                           .workers = 1,
+                           .memory_bytes = std::uint64_t{pool_needs.frames} *
+                                           (std::max<std::uint32_t>(pool_needs.frame_bytes_max, 2048) + 512U),
+                           .huge_pages = options.huge_pages,
+                           .more_arguments = options.eal_arguments});
+    if (!eal) {
+        return fail(eal.error());
+    }
+    auto reporting = Reporting::create(options.control, options.workers, policy);
+    if (!reporting) {
+        return fail(reporting.error());
+    }
+    if ((*reporting)->has_channel() && !wait_for_control(**reporting)) {
+        return fail(options.control + ": no control process listens there");
+    }
+    const auto pool = make_pool(pool_needs);
+    if (!pool) {
+        return fail(pool.error());
+    }
+    std::vector<std::uint64_t> times_ns;
+    int result = 0;
+    {
+        auto port = Port::open(name, *pool, {.queues = 1, .offer_checksums = false});
+        if (!port) {
+            return fail(port.error());
+        }
+        result = replay_frames(options, policy, *capture, *pool, *port, **reporting, times_ns);
+    }
+    const unsigned back = rte_mempool_avail_count(*pool);
+    if (back != pool_needs.frames) {
+        return fail("mbufs: " + std::to_string(back) + " of " + std::to_string(pool_needs.frames) +
+                    " returned");
+    }
+    if (result == 0) {
+        const auto written = write_with_times(raw, target, times_ns);
+        if (!written) {
+            return fail(written.error());
+        }
+    }
+    return result;
+}
+
+}  // namespace springlatch

@@ -1,0 +1,48 @@
+#pragma once
+// What the main thread tells the control process: hello with the rings, a status of each worker once a
+// second.
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/load.h"
+#include "dataplane/ipc/client.h"
+#include "dataplane/ipc/ring.h"
+
+namespace springlatch {
+
+/// Takes events of a data plane that has no control process.
+class DiscardEvents final : public EventSink {
+  public:
+    bool emit(EventRecord&, std::string_view, std::string_view, std::string_view) noexcept override {
+        return true;
+    }
+};
+
+/// The rings of all workers and the channel; without a control socket, neither.
+class Reporting {
+  public:
+    [[nodiscard]] static tl::expected<std::unique_ptr<Reporting>, std::string> create(
+        const std::string& control, std::uint32_t workers, const LoadedPolicy& policy);
+
+    [[nodiscard]] EventSink& sink(std::uint32_t worker) noexcept;
+    /// Slots free in the fullest ring; the size of a ring where there are none.
+    [[nodiscard]] std::uint64_t free_slots() noexcept;
+    [[nodiscard]] bool has_channel() const noexcept { return channel_.has_value(); }
+    [[nodiscard]] bool connected() const noexcept { return channel_.has_value() && channel_->connected(); }
+    /// True if the control process asked to stop.
+    [[nodiscard]] bool poll(std::uint64_t now_ns) { return channel_.has_value() && channel_->poll(now_ns); }
+    void status(std::uint32_t worker, const Counters& counters, std::uint32_t links_up, bool finished,
+                std::uint64_t now_ns);
+
+  private:
+    Reporting() = default;
+    DiscardEvents discard_;
+    std::vector<RingMemory> rings_;
+    std::vector<std::unique_ptr<RingProducer>> producers_;
+    std::optional<ChannelClient> channel_;
+    std::uint32_t workers_ = 0;
+};
+
+}  // namespace springlatch

@@ -1,0 +1,178 @@
+#include "dataplane/protocol/elasticsearch/operation.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace springlatch::elasticsearch {
+namespace {
+
+constexpr std::array<std::string_view, 6> operation_names = {"unknown", "info",   "read",
+                                                             "write",   "manage", "security"};
+constexpr std::array<std::string_view, 7> method_names = {"GET",     "POST",  "PUT",  "DELETE",
+                                                          "OPTIONS", "PATCH", "TRACE"};
+constexpr std::size_t no_method = method_names.size();
+
+/// No endpoint has more segments; a path that has is in no catalogue. Together with the trie's two branches
+/// at most a segment this bounds a look-up.
+constexpr std::size_t segments_max = 12;
+
+/// HEAD is handled like GET by both servers.
+[[nodiscard]] std::size_t method_index(std::string_view method) noexcept {
+    const std::string_view wanted = method == "HEAD" ? std::string_view{"GET"} : method;
+    return static_cast<std::size_t>(std::find(method_names.begin(), method_names.end(), wanted) -
+                                    method_names.begin());
+}
+
+[[nodiscard]] bool is_placeholder(std::string_view segment) noexcept {
+    return segment.size() > 2 && segment.front() == '{';
+}
+
+struct Segments {
+    std::array<std::string_view, segments_max> items;
+    std::size_t count = 0;
+    bool valid = false;
+};
+
+/// The path of an absolute-form target (RFC 9112 §3.2.2); other forms are their own path.
+[[nodiscard]] std::string_view path_of(std::string_view target) noexcept {
+    target = target.substr(0, target.find('?'));
+    if (target.empty() || target.front() == '/' || target == "*") {
+        return target;
+    }
+    const std::size_t authority = target.find("://");
+    if (authority == std::string_view::npos) {
+        return {};
+    }
+    const std::size_t slash = target.find('/', authority + 3);
+    return slash == std::string_view::npos ? std::string_view{"/"} : target.substr(slash);
+}
+
+[[nodiscard]] Segments split(std::string_view path) noexcept {
+    Segments segments;
+    if (path == "*") {
+        segments.items[segments.count++] = path;
+        segments.valid = true;
+        return segments;
+    }
+    if (path.empty() || path.front() != '/') {
+        return segments;
+    }
+    path.remove_prefix(1);
+    if (!path.empty() && path.back() == '/') {
+        path.remove_suffix(1);  // both servers ignore one trailing slash (measured)
+    }
+    while (!path.empty()) {
+        const std::size_t end = std::min(path.find('/'), path.size());
+        if (end == 0 || segments.count == segments_max || end + 1 == path.size()) {
+            return segments;
+        }
+        segments.items[segments.count++] = path.substr(0, end);
+        path.remove_prefix(std::min(end + 1, path.size()));
+    }
+    segments.valid = true;
+    return segments;
+}
+
+/// Names of indices and types never start with an underscore, but for these; so what does is an API of its
+/// own, known or not.
+[[nodiscard]] bool may_be_a_name(std::string_view segment) noexcept {
+    return segment.front() != '_' || segment == "_all" || segment == "_doc";
+}
+
+}  // namespace
+
+std::string_view name_of(Operation operation) noexcept {
+    const auto index = static_cast<std::size_t>(operation);
+    return index < operation_names.size() ? operation_names[index] : operation_names[0];
+}
+
+struct Catalogue::Trie {
+    struct Node {
+        std::vector<std::pair<std::string, std::uint32_t>> literals;  ///< sorted by segment
+        std::uint32_t placeholder = 0;  ///< 0: none (the root is nobody's child)
+        bool only_names = false;        ///< of the placeholder child: {index}, {target}, {alias}, {type}
+        std::array<Operation, no_method> operations{};
+    };
+    std::vector<Node> nodes{1};
+
+    [[nodiscard]] std::uint32_t literal(std::uint32_t node, std::string_view segment) const noexcept {
+        const auto& list = nodes[node].literals;
+        const auto place =
+            std::lower_bound(list.begin(), list.end(), segment,
+                             [](const auto& item, std::string_view key) { return item.first < key; });
+        return place != list.end() && place->first == segment ? place->second : 0;
+    }
+
+    void add(const Endpoint& endpoint) {
+        const std::size_t method = method_index(endpoint.method);
+        const Segments segments = split(endpoint.path);
+        if (method == no_method || !segments.valid) {
+            return;
+        }
+        std::uint32_t at = 0;
+        for (std::size_t i = 0; i < segments.count; ++i) {
+            const std::string_view segment = segments.items[i];
+            std::uint32_t next = is_placeholder(segment) ? nodes[at].placeholder : literal(at, segment);
+            if (next == 0) {
+                next = static_cast<std::uint32_t>(nodes.size());
+                nodes.emplace_back();
+                if (is_placeholder(segment)) {
+                    nodes[at].placeholder = next;
+                    nodes[at].only_names = i == 0 || segment == "{type}";
+                } else {
+                    auto& list = nodes[at].literals;
+                    const auto place = std::lower_bound(
+                        list.begin(), list.end(), segment,
+                        [](const auto& item, std::string_view key) { return item.first < key; });
+                    list.emplace(place, std::string{segment}, next);
+                }
+            }
+            at = next;
+        }
+        Operation& operation = nodes[at].operations[method];
+        operation = std::max(operation, endpoint.operation);
+    }
+
+    /// A literal segment is tried first; if it leads nowhere, the placeholder is (as Elasticsearch's PathTrie
+    /// does).
+    [[nodiscard]] Operation find(std::uint32_t node, const Segments& segments, std::size_t at,
+                                 std::size_t method) const noexcept {
+        if (at == segments.count) {
+            return nodes[node].operations[method];
+        }
+        const std::string_view segment = segments.items[at];
+        const std::uint32_t exact = literal(node, segment);
+        if (exact != 0) {
+            const Operation found = find(exact, segments, at + 1, method);
+            if (found != Operation::unknown) {
+                return found;
+            }
+        }
+        if (nodes[node].placeholder != 0 && (!nodes[node].only_names || may_be_a_name(segment))) {
+            return find(nodes[node].placeholder, segments, at + 1, method);
+        }
+        return Operation::unknown;
+    }
+};
+
+Catalogue::Catalogue() : trie_(std::make_unique<Trie>()) {}
+Catalogue::Catalogue(const std::vector<Endpoint>& endpoints) : Catalogue() {
+    for (const Endpoint& endpoint : endpoints) {
+        trie_->add(endpoint);
+    }
+}
+Catalogue::Catalogue(Catalogue&&) noexcept = default;
+Catalogue& Catalogue::operator=(Catalogue&&) noexcept = default;
+Catalogue::~Catalogue() = default;
+
+Operation Catalogue::operation_of(std::string_view method, std::string_view path) const noexcept {
+    const std::size_t index = method_index(method);
+    const Segments segments = split(path_of(path));
+    if (!trie_ || index == no_method || !segments.valid) {
+        return Operation::unknown;
+    }
+    return trie_->find(0, segments, 0, index);
+}
+
+}  // namespace springlatch::elasticsearch
