@@ -1,0 +1,127 @@
+#include "control/cli/outcome.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "control/api/totals.h"
+#include "dataplane/policy/reason.h"
+
+namespace springlatch::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+[[nodiscard]] Json by_side(const std::array<std::uint64_t, 2>& sides) {
+    return {{"outside", sides[0]}, {"inside", sides[1]}};
+}
+
+/// Reasons that never happened are left out.
+[[nodiscard]] Json by_reason(const std::array<std::uint64_t, reason_count>& counts) {
+    Json object = Json::object();
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        if (counts[i] != 0) {
+            object[std::string(reason_names[i])] = counts[i];
+        }
+    }
+    return object;
+}
+
+/// `text` in a column of `width` characters; multi-byte characters count once.
+[[nodiscard]] std::string column(const std::string& text, std::size_t width) {
+    std::string result;
+    std::size_t characters = 0;
+    for (const char c : text) {
+        const bool begins = (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+        if (begins && characters == width) {
+            return result;
+        }
+        characters += begins ? 1U : 0U;
+        result += c;
+    }
+    return result + std::string(width - characters, ' ');
+}
+
+[[nodiscard]] std::string request_text(const Event& event) {
+    if (event.method.empty()) {
+        return event.request ? "(not a readable request)" : "(connection)";
+    }
+    const std::string target = event.query.empty() ? event.path : event.path + "?" + event.query;
+    return event.method + " " + target;
+}
+
+}  // namespace
+
+std::string summary_json(const Snapshot& told, bool observe) {
+    const Counters sum = sum_of(told.workers);
+    Json json;
+    json["version"] = 1;
+    json["mode"] = observe ? "observe" : "policy";
+    json["workers"] = told.workers.size();
+    json["frames_in"] = by_side(sum.frames_in);
+    json["frames_forwarded"] = by_side(sum.frames_forwarded);
+    json["frames_dropped"] = by_reason(sum.frames_dropped);
+    json["frames_would_drop"] = by_reason(sum.frames_would_drop);
+    json["frames_made"] = by_side(sum.frames_made);
+    json["frames_shortened"] = sum.frames_shortened;
+    json["frames_held"] = sum.frames_held;
+    json["bytes_in"] = by_side(sum.bytes_in);
+    json["bytes_forwarded"] = by_side(sum.bytes_forwarded);
+    json["connections"] = sum.connections;
+    json["connections_refused"] = by_reason(sum.connections_refused);
+    json["requests_allowed"] = sum.requests_allowed;
+    json["requests_denied"] = by_reason(sum.requests_denied);
+    json["requests_would_deny"] = by_reason(sum.requests_would_deny);
+    json["events"] = sum.events;
+    json["events_lost"] = std::max(sum.events_lost, told.events_lost);
+    json["records_bad"] = told.records_bad;
+    return json.dump(2) + "\n";
+}
+
+void StoppedTable::add(const Event& event) {
+    if (event.action == "allowed") {
+        ++allowed_;
+        return;
+    }
+    const Key key{event.source, event.service, event.reason, event.action};
+    const auto found = groups_.find(key);
+    if (found != groups_.end()) {
+        ++found->second.count;
+    } else if (groups_.size() < groups_max) {
+        groups_.emplace(key, Group{.count = 1, .first = request_text(event)});
+    } else {
+        ++other_;
+    }
+}
+
+std::string StoppedTable::text(std::size_t rows_max) const {
+    if (groups_.empty()) {
+        return "Nothing was stopped; allowed: " + std::to_string(allowed_) + "\n";
+    }
+    std::vector<std::pair<Key, Group>> rows(groups_.begin(), groups_.end());
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto& a, const auto& b) { return a.second.count > b.second.count; });
+    std::string result = column("source", 16) + "  " + column("service", 16) + "  " + column("reason", 24) +
+                         "  " + column("verdict", 10) + "   count  first request\n";
+    for (std::size_t i = 0; i < std::min(rows.size(), rows_max); ++i) {
+        const auto& [source, service, reason, action] = rows[i].first;
+        std::string count = std::to_string(rows[i].second.count);
+        count.insert(0, count.size() < 6 ? 6 - count.size() : 0, ' ');
+        std::string first = rows[i].second.first;
+        if (first.size() > 60) {
+            first = column(first, 57) + "...";
+        }
+        result += column(source, std::max<std::size_t>(16, source.size())) + "  " + column(service, 16) +
+                  "  " + column(reason, 24) + "  " + column(action, 10) + "  " + count + "  " + first + "\n";
+    }
+    std::uint64_t rest = other_;
+    for (std::size_t i = rows_max; i < rows.size(); ++i) {
+        rest += rows[i].second.count;
+    }
+    if (rest > 0) {
+        result += "and " + std::to_string(rest) + " more of other groups (events.ndjson has them all)\n";
+    }
+    return result + "allowed: " + std::to_string(allowed_) + "\n";
+}
+
+}  // namespace springlatch::control

@@ -1,0 +1,429 @@
+#include "control/ingest/ingest.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <tuple>
+
+#include "config/prefixes.h"
+#include "control/ingest/text.h"
+#include "dataplane/protocol/elasticsearch/operation.h"
+#include "dataplane/protocol/http/request_head.h"
+
+namespace springlatch::control {
+namespace {
+
+constexpr std::size_t batch_slots = 4096;
+constexpr std::uint64_t hello_timeout_ns = 2'000'000'000;
+constexpr std::uint64_t publish_every_ns = 50'000'000;
+/// Rounds of one batch a worker in one step, so that a flood cannot keep messages from being read.
+constexpr int drain_rounds_max = 16;
+
+template <class Clock>
+[[nodiscard]] std::uint64_t now_ns() {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count());
+}
+
+[[nodiscard]] std::uint64_t monotonic_ns() {
+    return now_ns<std::chrono::steady_clock>();
+}
+
+[[nodiscard]] tl::expected<sockaddr_un, std::string> address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof address.sun_path) {
+        return tl::unexpected(path + ": the path of a socket has 1 to " +
+                              std::to_string(sizeof address.sun_path - 1) + " bytes, this one has " +
+                              std::to_string(path.size()));
+    }
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    return address;
+}
+
+/// Makes way for a new socket. Error: one line.
+[[nodiscard]] std::optional<std::string> remove_stale(const std::string& path, const sockaddr_un& address) {
+    struct stat status {};
+    if (lstat(path.c_str(), &status) != 0) {
+        return std::nullopt;
+    }
+    if (!S_ISSOCK(status.st_mode)) {
+        return path + ": is there already and is no socket; give another --socket";
+    }
+    const int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const bool stale = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+                       errno == ECONNREFUSED;
+    close(probe);
+    if (!stale) {
+        return path + ": another control process listens here; stop it or give another --socket";
+    }
+    if (unlink(path.c_str()) != 0) {
+        return path + ": the stale socket cannot be removed: " + std::strerror(errno);
+    }
+    return std::nullopt;
+}
+
+[[nodiscard]] std::string action_name(EventAction action) {
+    switch (action) {
+        case EventAction::allowed:
+            return "allowed";
+        case EventAction::denied:
+            return "denied";
+        case EventAction::would_deny:
+            return "would_deny";
+    }
+    return "";
+}
+
+/// Everything but the texts and the identity of the event.
+[[nodiscard]] Event facts_of(const EventRecord& record, const Names& names) {
+    Event event;
+    event.time_ns = record.time_ns;
+    event.request = record.kind == EventKind::request;
+    event.action = action_name(record.action);
+    event.reason = record.reason == Reason::none ? "" : std::string(name_of(record.reason));
+    event.rule = names.rule(record.rule);
+    event.service = names.service(record.service);
+    event.zone = names.zone(record.zone);
+    event.source = address_text(record.source);
+    event.destination = address_text(record.destination);
+    event.source_port = record.source_port;
+    event.destination_port = record.destination_port;
+    event.request_bytes = record.request_bytes;
+    event.verdict_ns = record.verdict_ns;
+    return event;
+}
+
+}  // namespace
+
+std::size_t Ingest::RequestKeyHash::operator()(const RequestKey& key) const noexcept {
+    constexpr std::uint64_t odd = 0x9e37'79b9'7f4a'7c15U;
+    return (key.flow ^ (std::uint64_t{key.number} * odd)) * odd + key.worker;
+}
+
+tl::expected<std::unique_ptr<Ingest>, std::string> Ingest::listen(const std::string& path, Names names,
+                                                                  Store& store) {
+    const auto address = address_of(path);
+    if (!address) {
+        return tl::unexpected(address.error());
+    }
+    if (auto problem = remove_stale(path, *address)) {
+        return tl::unexpected(std::move(*problem));
+    }
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    // Not chmod afterwards: in between anybody could connect.
+    const mode_t before = umask(0177);
+    const bool bound =
+        fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
+    const int bind_error = errno;
+    umask(before);
+    if (!bound || ::listen(fd, 4) != 0) {
+        const int error = bound ? errno : bind_error;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return tl::unexpected(path + ": the socket cannot be made: " + std::strerror(error));
+    }
+    return std::unique_ptr<Ingest>(new Ingest(path, fd, std::move(names), store));
+}
+
+Ingest::Ingest(std::string path, int listen_fd, Names names, Store& store)
+    : path_(std::move(path)),
+      listen_fd_(listen_fd),
+      names_(std::move(names)),
+      store_(store),
+      batch_(batch_slots) {}
+
+Ingest::~Ingest() {
+    if (fd_ >= 0) {
+        close(fd_);
+    }
+    close(listen_fd_);
+    unlink(path_.c_str());
+}
+
+std::size_t Ingest::step(int timeout_ms) {
+    std::array<pollfd, 2> waits = {pollfd{.fd = listen_fd_, .events = POLLIN, .revents = 0},
+                                   pollfd{.fd = fd_, .events = POLLIN, .revents = 0}};
+    const int ready = poll(waits.data(), waits.size(), timeout_ms);
+    if (ready > 0 && (waits[0].revents & POLLIN) != 0) {
+        accept_one();
+    }
+    // Before the messages, so that a data plane that has gone leaves nothing in its rings.
+    const std::size_t taken = drain();
+    if (ready > 0 && waits[1].revents != 0) {
+        read_messages();
+    }
+    if (fd_ >= 0 && !greeted_ && monotonic_ns() - accepted_ns_ > hello_timeout_ns) {
+        disconnect("it did not say hello");
+    }
+    const std::uint64_t now = monotonic_ns();
+    store_.tick(now);
+    stale_ = stale_ || taken > 0 || ready > 0;
+    if (stale_ && (taken == 0 || now - published_ns_ > publish_every_ns)) {
+        stale_ = false;
+        published_ns_ = now;
+        publish();
+    }
+    return taken;
+}
+
+void Ingest::accept_one() {
+    const int fd = accept4(listen_fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    if (fd_ >= 0) {
+        close(fd);
+        ++connections_refused_;
+        return;
+    }
+    fd_ = fd;
+    greeted_ = false;
+    accepted_ns_ = monotonic_ns();
+}
+
+void Ingest::read_messages() {
+    alignas(8) std::array<std::byte, message_bytes_max> body;
+    // A bound, so that a flood of messages cannot keep the rings from being drained.
+    for (int messages = 0; messages < 256 && fd_ >= 0; ++messages) {
+        iovec piece{.iov_base = body.data(), .iov_len = body.size()};
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(workers_max * sizeof(int))> control{};
+        msghdr message{};
+        message.msg_iov = &piece;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        const ssize_t got = recvmsg(fd_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+            return;
+        }
+        std::vector<int> fds;
+        for (cmsghdr* part = got < 0 ? nullptr : CMSG_FIRSTHDR(&message); part != nullptr;
+             part = CMSG_NXTHDR(&message, part)) {
+            if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS) {
+                const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                fds.resize(fds.size() + count);
+                std::memcpy(fds.data() + fds.size() - count, CMSG_DATA(part), count * sizeof(int));
+            }
+        }
+        if (got <= 0) {
+            disconnect(nullptr);
+            return;
+        }
+        const auto bytes = static_cast<std::size_t>(got);
+        MessageHeader header;
+        bool good = bytes >= sizeof header && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+        if (good) {
+            std::memcpy(&header, body.data(), sizeof header);
+            good = header.version == channel_version && header.bytes == bytes && header.workers >= 1 &&
+                   header.workers <= workers_max;
+        }
+        if (good && header.type == MessageType::hello && bytes == sizeof(HelloMessage) && !greeted_) {
+            HelloMessage hello;
+            std::memcpy(&hello, body.data(), sizeof hello);
+            good = take_hello(hello, fds);
+        } else if (good && header.type == MessageType::status && bytes == sizeof(StatusMessage) && greeted_ &&
+                   fds.empty()) {
+            StatusMessage status;
+            std::memcpy(&status, body.data(), sizeof status);
+            good = take_status(status);
+        } else {
+            good = false;
+        }
+        for (const int fd : fds) {
+            close(fd);
+        }
+        if (!good) {
+            disconnect("its message is not understood (another version of springlatch-dataplane?)");
+        }
+    }
+}
+
+/// Takes what it uses out of `fds`.
+bool Ingest::take_hello(const HelloMessage& hello, std::vector<int>& fds) {
+    if (fds.size() != hello.header.workers) {
+        return false;
+    }
+    const bool same_life = known_ && hello.start_ns == hello_.start_ns;
+    const bool fits = names_.fits(hello.policy_sha256);
+    std::vector<Worker> workers;
+    while (!fds.empty()) {
+        const int fd = fds.front();
+        fds.erase(fds.begin());
+        auto memory = RingMemory::adopt(fd);
+        if (!memory) {
+            return false;
+        }
+        const auto number = static_cast<std::uint32_t>(workers.size());
+        const std::uint64_t last = same_life && number < workers_.size()
+                                       ? workers_[number].joiner.sequence()
+                                       : store_.last_sequence(hello.start_ns, number);
+        RingConsumer consumer(memory->base());
+        workers.push_back(
+            {std::move(*memory), consumer, Joiner(fits ? names_.limits() : IndexLimits{}, last)});
+    }
+    for (const Worker& worker : workers_) {
+        lost_before_ += worker.joiner.lost();
+        bad_before_ += worker.joiner.bad();
+    }
+    if (!same_life) {
+        unanswered_.clear();
+        unanswered_order_.clear();
+        statuses_.assign(hello.header.workers, {});
+    }
+    statuses_.resize(hello.header.workers);
+    workers_ = std::move(workers);
+    hello_ = hello;
+    known_ = true;
+    greeted_ = true;
+    if (!fits && names_.has_policy()) {
+        std::fprintf(
+            stderr,
+            "springlatch: the data plane (pid %llu) runs another policy than --policy names; services, "
+            "zones and rules are shown by their numbers\n",
+            static_cast<unsigned long long>(hello.pid));
+    }
+    return true;
+}
+
+bool Ingest::take_status(const StatusMessage& status) {
+    if (status.header.workers != hello_.header.workers || status.worker >= statuses_.size()) {
+        return false;
+    }
+    statuses_[status.worker] = {.told = true, .status = status};
+    status_received_ns_ = now_ns<std::chrono::system_clock>();
+    return true;
+}
+
+void Ingest::disconnect(const char* why) {
+    if (why != nullptr) {
+        ++connections_refused_;
+        std::fprintf(stderr, "springlatch: the data plane is disconnected: %s\n", why);
+    }
+    close(fd_);
+    fd_ = -1;
+    // What it wrote after the last look; the rings stay mapped until another one comes. Bounded, since it may
+    // still be writing.
+    for (int i = 0; i < 64 && drain() > 0; ++i) {
+    }
+}
+
+std::size_t Ingest::drain() {
+    const std::uint64_t before = events_taken_;
+    for (std::uint32_t number = 0; number < workers_.size(); ++number) {
+        Worker& worker = workers_[number];
+        bool any = false;
+        for (int round = 0; round < drain_rounds_max; ++round) {
+            const std::size_t count = worker.consumer.pop(batch_);
+            for (std::size_t i = 0; i < count; ++i) {
+                if (const auto whole = worker.joiner.take(batch_[i])) {
+                    take(*whole, number);
+                }
+            }
+            any = any || count > 0;
+            if (count < batch_.size()) {
+                break;
+            }
+        }
+        if (any) {
+            store_.reached(hello_.start_ns, number, worker.joiner.sequence());
+        }
+        if (worker.consumer.broken() && fd_ >= 0) {
+            std::fprintf(stderr,
+                         "springlatch: the data plane is disconnected: the index of ring %u is impossible\n",
+                         number);
+            ++connections_refused_;
+            close(fd_);
+            fd_ = -1;
+        }
+    }
+    return static_cast<std::size_t>(events_taken_ - before);
+}
+
+void Ingest::take(const WholeEvent& whole, std::uint32_t worker) {
+    ++events_taken_;
+    const EventRecord& record = whole.record;
+    if (record.kind == EventKind::response || record.kind == EventKind::closed) {
+        take_answer(record, worker);
+        return;
+    }
+    Event event = facts_of(record, names_.fits(hello_.policy_sha256) ? names_ : unnamed_);
+    event.life = hello_.start_ns;
+    event.worker = worker;
+    event.sequence = unique_sequence(record.sequence, worker, hello_.header.workers);
+    if (event.request) {
+        event.operation =
+            std::string(elasticsearch::name_of(static_cast<elasticsearch::Operation>(record.operation)));
+        event.credentials = std::string(http::name_of(static_cast<http::Credentials>(record.credentials)));
+        event.method = std::string(http::name_of(static_cast<http::Method>(record.method)));
+        event.version = event.method.empty() ? "" : "1." + std::to_string(record.version_minor);
+        event.path = printable(redact_path(whole.path));
+        event.query = printable(redact_query(whole.query));
+        event.user_agent = printable(whole.user_agent);
+    }
+    const std::int64_t id = store_.add(event);
+    if (id != 0 && record.action != EventAction::denied) {
+        remember({.flow = record.flow, .number = record.request_number, .worker = worker}, id);
+    }
+}
+
+void Ingest::take_answer(const EventRecord& record, std::uint32_t worker) {
+    const auto found =
+        unanswered_.find({.flow = record.flow, .number = record.request_number, .worker = worker});
+    if (found == unanswered_.end()) {
+        ++answers_unmatched_;
+        return;
+    }
+    store_.answer(found->second, {.status = record.status,
+                                  .response_bytes = record.response_bytes,
+                                  .request_bytes = record.request_bytes});
+    unanswered_.erase(found);
+}
+
+void Ingest::remember(const RequestKey& key, std::int64_t id) {
+    // Keys that were answered stay in the order until their turn comes, hence the second bound.
+    while (unanswered_.size() >= unanswered_max || unanswered_order_.size() >= 2 * unanswered_max) {
+        unanswered_.erase(unanswered_order_.front());
+        unanswered_order_.pop_front();
+    }
+    if (unanswered_.insert_or_assign(key, id).second) {
+        unanswered_order_.push_back(key);
+    }
+}
+
+void Ingest::publish() {
+    Snapshot now;
+    now.connected = fd_ >= 0 && greeted_;
+    now.hello = hello_;
+    now.known = known_;
+    now.names_fit = known_ && names_.fits(hello_.policy_sha256);
+    now.status_received_ns = status_received_ns_;
+    now.workers = statuses_;
+    now.events_taken = events_taken_;
+    now.events_lost = lost_before_;
+    now.records_bad = bad_before_;
+    for (const Worker& worker : workers_) {
+        now.events_lost += worker.joiner.lost();
+        now.records_bad += worker.joiner.bad();
+    }
+    now.answers_unmatched = answers_unmatched_;
+    now.connections_refused = connections_refused_;
+    const std::lock_guard lock(mutex_);
+    published_ = std::move(now);
+}
+
+Snapshot Ingest::snapshot() const {
+    const std::lock_guard lock(mutex_);
+    return published_;
+}
+
+}  // namespace springlatch::control

@@ -1,0 +1,123 @@
+#pragma once
+// Takes in what the data plane tells: the socket, the rings, the way into the store.
+//
+// Overview
+//   Ingest listens on a unix socket, takes one data plane at a time (a second one is turned away, it tries
+//   again every second), maps its rings, and at each step() moves what lies in them into the store.
+// Trust
+//   The data plane is not believed: messages of a wrong version, size or type end the connection, records
+//   with impossible values are counted and dropped, a ring with an impossible index ends the connection.
+// Threads
+//   One thread calls step(); snapshot() may be asked from any.
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <unordered_map>
+#include <vector>
+
+#include "control/ingest/joiner.h"
+#include "control/ingest/names.h"
+#include "control/store/store.h"
+#include "dataplane/ipc/channel.h"
+#include "dataplane/ipc/ring.h"
+
+namespace springlatch::control {
+
+/// What was told last about one worker.
+struct WorkerSnapshot {
+    bool told = false;  ///< a status came
+    StatusMessage status;
+};
+
+struct Snapshot {
+    bool connected = false;
+    HelloMessage hello;                    ///< of the data plane now or last connected
+    bool known = false;                    ///< there was one
+    bool names_fit = false;                ///< it runs the policy that names are taken from
+    std::uint64_t status_received_ns = 0;  ///< since the Unix epoch; 0: none yet
+    std::vector<WorkerSnapshot> workers;
+    // Since this process started, over all data planes:
+    std::uint64_t events_taken = 0;
+    std::uint64_t events_lost = 0;  ///< gaps in the sequences
+    std::uint64_t records_bad = 0;
+    std::uint64_t answers_unmatched = 0;    ///< answers whose request is not known any more
+    std::uint64_t connections_refused = 0;  ///< of data planes: one too many, or not understood
+};
+
+/// How many requests wait for the end of their answer at most; the oldest is forgotten first.
+inline constexpr std::size_t unanswered_max = 1U << 18U;
+
+class Ingest {
+  public:
+    /// Makes the socket (mode 0600); a stale one is replaced, a live one is left alone. Error: one line.
+    [[nodiscard]] static tl::expected<std::unique_ptr<Ingest>, std::string> listen(const std::string& path,
+                                                                                   Names names, Store& store);
+    ~Ingest();
+    Ingest(const Ingest&) = delete;
+    Ingest& operator=(const Ingest&) = delete;
+
+    /// Waits up to `timeout_ms` for a message, then reads what came. Returns how many events were taken.
+    std::size_t step(int timeout_ms);
+    [[nodiscard]] Snapshot snapshot() const;
+
+  private:
+    struct Worker {
+        RingMemory memory;
+        RingConsumer consumer;
+        Joiner joiner;
+    };
+    struct RequestKey {
+        std::uint64_t flow = 0;
+        std::uint32_t number = 0;
+        std::uint32_t worker = 0;
+        bool operator==(const RequestKey&) const = default;
+    };
+    struct RequestKeyHash {
+        std::size_t operator()(const RequestKey& key) const noexcept;
+    };
+
+    Ingest(std::string path, int listen_fd, Names names, Store& store);
+    void accept_one();
+    void read_messages();
+    [[nodiscard]] bool take_hello(const HelloMessage& hello, std::vector<int>& fds);
+    [[nodiscard]] bool take_status(const StatusMessage& status);
+    void disconnect(const char* why);
+    std::size_t drain();
+    void take(const WholeEvent& whole, std::uint32_t worker);
+    void take_answer(const EventRecord& record, std::uint32_t worker);
+    void remember(const RequestKey& key, std::int64_t id);
+    void publish();
+
+    std::string path_;
+    int listen_fd_ = -1;
+    int fd_ = -1;                    ///< of the data plane
+    std::uint64_t accepted_ns_ = 0;  ///< monotonic
+    bool greeted_ = false;
+    Names names_;
+    Names unnamed_;
+    Store& store_;
+    HelloMessage hello_;
+    bool known_ = false;
+    std::vector<Worker> workers_;
+    std::vector<RingSlot> batch_;
+    std::unordered_map<RequestKey, std::int64_t, RequestKeyHash> unanswered_;
+    std::deque<RequestKey> unanswered_order_;
+    std::vector<WorkerSnapshot> statuses_;
+    std::uint64_t status_received_ns_ = 0;
+    std::uint64_t events_taken_ = 0;
+    std::uint64_t lost_before_ = 0;  ///< by workers that are gone
+    std::uint64_t bad_before_ = 0;
+    std::uint64_t answers_unmatched_ = 0;
+    std::uint64_t connections_refused_ = 0;
+    bool stale_ = true;  ///< published_ is
+    std::uint64_t published_ns_ = 0;
+    mutable std::mutex mutex_;  ///< guards published_
+    Snapshot published_;
+};
+
+}  // namespace springlatch::control

@@ -1,0 +1,59 @@
+#pragma once
+// From ring slots to whole, checked events of one worker.
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "dataplane/event/record.h"
+#include "dataplane/ipc/ring.h"
+
+namespace springlatch::control {
+
+/// How many services, zones and rules the policy has that the indices in records refer to.
+struct IndexLimits {
+    std::uint32_t services = 0xffff;
+    std::uint32_t zones = 0xffff;
+    std::uint32_t rules = 0xffff;
+};
+
+struct WholeEvent {
+    EventRecord record;
+    std::string path;
+    std::string query;
+    std::string user_agent;
+};
+
+/// True if every value of the record is one that the data plane could have meant.
+[[nodiscard]] bool is_possible(const EventRecord& record, const IndexLimits& limits) noexcept;
+
+/// Takes a worker's slots in order. Nothing that it is given can make it read or write beyond an event's
+/// bounds, or hold more than one event.
+class Joiner {
+  public:
+    /// `last_sequence`: of the last event known from this worker, 0 if none.
+    Joiner(IndexLimits limits, std::uint64_t last_sequence) : limits_(limits), sequence_(last_sequence) {}
+
+    /// An event, if this slot completes one.
+    [[nodiscard]] std::optional<WholeEvent> take(const RingSlot& slot);
+
+    [[nodiscard]] std::uint64_t bad() const noexcept { return bad_; }    ///< events dropped as impossible
+    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }  ///< missing sequence numbers
+    [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
+
+  private:
+    [[nodiscard]] std::optional<WholeEvent> take_first(const RingSlot& slot);
+    [[nodiscard]] std::optional<WholeEvent> take_text(const RingSlot& slot);
+    [[nodiscard]] std::optional<WholeEvent> finish();
+    void reject() noexcept;
+
+    IndexLimits limits_;
+    std::uint64_t sequence_;
+    std::uint64_t bad_ = 0;
+    std::uint64_t lost_ = 0;
+    EventRecord record_;
+    std::string texts_;
+    std::uint32_t texts_left_ = 0;  ///< TextRecords still to come
+    bool skipping_ = true;          ///< the texts of an event already dropped, or begun before we came
+};
+
+}  // namespace springlatch::control

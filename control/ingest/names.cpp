@@ -1,0 +1,42 @@
+#include "control/ingest/names.h"
+
+namespace springlatch::control {
+namespace {
+
+template <class List, class Name>
+[[nodiscard]] std::string name_at(const List* list, std::uint16_t index, Name name) {
+    if (index == 0xffff) {
+        return "";
+    }
+    return list != nullptr && index < list->size() ? std::string(name((*list)[index]))
+                                                   : std::to_string(index);
+}
+
+}  // namespace
+
+IndexLimits Names::limits() const noexcept {
+    if (!has_policy()) {
+        return {};
+    }
+    const CompiledPolicy::Parts& parts = policy_->parts();
+    return {.services = static_cast<std::uint32_t>(parts.services.size()),
+            .zones = static_cast<std::uint32_t>(parts.zone_names.size()),
+            .rules = static_cast<std::uint32_t>(parts.rules.size())};
+}
+
+std::string Names::service(std::uint16_t index) const {
+    return name_at(has_policy() ? &policy_->parts().services : nullptr, index,
+                   [](const Service& service) { return service.name; });
+}
+
+std::string Names::zone(std::uint16_t index) const {
+    return name_at(has_policy() ? &policy_->parts().zone_names : nullptr, index,
+                   [](const std::string& name) { return name; });
+}
+
+std::string Names::rule(std::uint16_t index) const {
+    return name_at(has_policy() ? &policy_->parts().rules : nullptr, index,
+                   [](const Rule& rule) { return rule.id; });
+}
+
+}  // namespace springlatch::control
