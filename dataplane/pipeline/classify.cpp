@@ -100,6 +100,9 @@ constexpr std::array<std::uint16_t, 7> tunnel_ports = {4789, 8472, 6081, 3544, 6
         if (decoded.options.has_signature) {
             return refused(Reason::tcp_signature);
         }
+        if (decoded.options.has_multipath) {
+            return refused(Reason::multipath);
+        }
         if (from != no_service) {
             return {Role::either, Reason::none, to, from};
         }

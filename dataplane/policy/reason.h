@@ -59,6 +59,7 @@ enum class Reason : std::uint8_t {
     out_of_resources,
     rate_limited,
     link_down,  ///< the other port could not take the frame
+    multipath,  ///< Multipath TCP: one byte stream over several connections
     count_      ///< not a reason
 };
 
@@ -108,7 +109,8 @@ inline constexpr std::array<std::string_view, reason_count> reason_names = {"non
                                                                             "frame_too_large",
                                                                             "out_of_resources",
                                                                             "rate_limited",
-                                                                            "link_down"};
+                                                                            "link_down",
+                                                                            "multipath"};
 
 /// The name operators see; "unknown" for a value that is no reason.
 [[nodiscard]] constexpr std::string_view name_of(Reason reason) noexcept {

@@ -152,6 +152,18 @@ TEST_F(TcpEvasion, SignatureOptionsAreRefused) {
     EXPECT_THAT(wire.to_server(), IsEmpty());
     EXPECT_EQ(wire.dropped(Reason::tcp_signature), 1U);
 }
+TEST_F(TcpEvasion, MultipathIsRefusedSoThatNoRequestIsSpreadOverConnections) {
+    TcpFrame syn;
+    wire.send(Side::outside, syn.from("192.0.2.8", 40000)
+                                 .to("198.51.100.10", 9200)
+                                 .seq(1)
+                                 .syn()
+                                 .options({30, 12, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8})
+                                 .build());
+    c.outside(c.client_frame().options({30, 4, 0x20, 0}).payload(authorised));
+    EXPECT_THAT(wire.to_server(), IsEmpty());
+    EXPECT_EQ(wire.dropped(Reason::multipath), 2U);
+}
 // 29, 30
 TEST(TcpEvasionSyn, DataOnASynIsStrippedAndTheHandshakePasses) {
     for (const bool fast_open : {false, true}) {
