@@ -10,6 +10,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "config/prefixes.h"
 #include "control/api/community_id.h"
 
 namespace springlatch::control {
@@ -150,6 +151,11 @@ void put(Json& object, const char* key, Json part) {
 }
 
 }  // namespace
+
+std::optional<std::string> canonical_address(const std::string& text) {
+    const auto address = address_of(text);
+    return address ? std::optional(address_text(*address)) : std::nullopt;
+}
 
 std::string rfc3339(std::uint64_t time_ns) {
     using namespace std::chrono;

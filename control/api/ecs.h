@@ -19,4 +19,7 @@ namespace springlatch::control {
 /// Nothing if it is neither or lies before 1970 or after 2200.
 [[nodiscard]] std::optional<std::uint64_t> parse_time(std::string_view text);
 
+/// An address as events have it; nothing if `text` is none.
+[[nodiscard]] std::optional<std::string> canonical_address(const std::string& text);
+
 }  // namespace springlatch::control

@@ -1,31 +1,15 @@
 #include "control/cli/outcome.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "control/api/counters_json.h"
 #include "control/api/totals.h"
-#include "dataplane/policy/reason.h"
 
 namespace springlatch::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-[[nodiscard]] Json by_side(const std::array<std::uint64_t, 2>& sides) {
-    return {{"outside", sides[0]}, {"inside", sides[1]}};
-}
-
-/// Reasons that never happened are left out.
-[[nodiscard]] Json by_reason(const std::array<std::uint64_t, reason_count>& counts) {
-    Json object = Json::object();
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-        if (counts[i] != 0) {
-            object[std::string(reason_names[i])] = counts[i];
-        }
-    }
-    return object;
-}
 
 /// `text` in a column of `width` characters; multi-byte characters count once.
 [[nodiscard]] std::string column(const std::string& text, std::size_t width) {
@@ -58,20 +42,7 @@ std::string summary_json(const Snapshot& told, bool observe) {
     json["version"] = 1;
     json["mode"] = observe ? "observe" : "policy";
     json["workers"] = told.workers.size();
-    json["frames_in"] = by_side(sum.frames_in);
-    json["frames_forwarded"] = by_side(sum.frames_forwarded);
-    json["frames_dropped"] = by_reason(sum.frames_dropped);
-    json["frames_would_drop"] = by_reason(sum.frames_would_drop);
-    json["frames_made"] = by_side(sum.frames_made);
-    json["frames_shortened"] = sum.frames_shortened;
-    json["frames_held"] = sum.frames_held;
-    json["bytes_in"] = by_side(sum.bytes_in);
-    json["bytes_forwarded"] = by_side(sum.bytes_forwarded);
-    json["connections"] = sum.connections;
-    json["connections_refused"] = by_reason(sum.connections_refused);
-    json["requests_allowed"] = sum.requests_allowed;
-    json["requests_denied"] = by_reason(sum.requests_denied);
-    json["requests_would_deny"] = by_reason(sum.requests_would_deny);
+    put_counters(json, sum);
     json["events"] = sum.events;
     json["events_lost"] = std::max(sum.events_lost, told.events_lost);
     json["records_bad"] = told.records_bad;

@@ -45,6 +45,14 @@ struct QueryOptions {
         !time(options.to, "--to", options.filter.to_ns)) {
         return usage_mistake;
     }
+    if (!options.filter.source.empty()) {
+        const auto source = canonical_address(options.filter.source);
+        if (!source) {
+            std::fprintf(stderr, "error: --source: %s is no address\n", options.filter.source.c_str());
+            return usage_mistake;
+        }
+        options.filter.source = *source;
+    }
     auto reader = StoreReader::open(options.store);
     if (!reader) {
         std::fprintf(stderr, "error: %s\n", reader.error().c_str());

@@ -42,6 +42,15 @@ struct Packet {
     [[nodiscard]] std::uint32_t end() const noexcept { return decoded.sequence + decoded.payload_bytes; }
 };
 
+/// What a judgement and its report need of a head that was read.
+struct RequestView {
+    const http::HeadState* head = nullptr;
+    std::string_view path;   ///< as sent, without query
+    std::string_view query;  ///< behind the `?`
+    std::string_view user_agent;
+    elasticsearch::Operation operation = elasticsearch::Operation::unknown;
+};
+
 class Inspector::Impl {
   public:
     Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& events, const InspectorOptions& options);
@@ -171,9 +180,11 @@ class Inspector::Impl {
               std::string_view user_agent) noexcept;
     void report_connection(const Packet& packet, std::uint32_t index, EventAction action, Reason reason,
                            std::uint16_t rule) noexcept;
-    void report_head(const Packet& packet, std::uint32_t index, const http::HeadState& head,
-                     std::span<const std::byte> bytes, EventAction action, Reason reason, std::uint16_t rule,
-                     std::uint64_t request_bytes) noexcept;
+    [[nodiscard]] RequestView view_of(const http::HeadState& head,
+                                      std::span<const std::byte> bytes) const noexcept;
+    void report_request(const Packet& packet, std::uint32_t index, const RequestView& request,
+                        EventAction action, Reason reason, std::uint16_t rule,
+                        std::uint64_t request_bytes) noexcept;
 
     [[nodiscard]] FlowHot& hot(std::uint32_t index) noexcept { return table_.hot(index); }
     [[nodiscard]] FlowCold& cold(std::uint32_t index) noexcept { return table_.cold(index); }

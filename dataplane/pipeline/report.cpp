@@ -24,8 +24,6 @@ EventRecord Inspector::Impl::record(EventKind kind, const Packet* packet,
         event.destination = from_client ? decoded.destination : decoded.source;
         event.source_port = from_client ? decoded.source_port : decoded.destination_port;
         event.destination_port = from_client ? decoded.destination_port : decoded.source_port;
-        event.service = packet->what.service;
-        event.zone = policy_->zone_of(event.source);
         event.time_ns = packet->frame.time_ns;
     }
     if (index != no_index) {
@@ -34,6 +32,8 @@ EventRecord Inspector::Impl::record(EventKind kind, const Packet* packet,
         event.zone = flow.zone;
         event.flow = flow.key.low ^ (std::uint64_t{table_.cold(index).incarnation} << 48U);
     } else if (packet != nullptr) {
+        event.service = packet->what.service;
+        event.zone = policy_->zone_of(event.source);
         event.flow = packet->key.low;
     }
     return event;
@@ -56,26 +56,34 @@ void Inspector::Impl::report_connection(const Packet& packet, std::uint32_t inde
     emit(event, {}, {}, {});
 }
 
-void Inspector::Impl::report_head(const Packet& packet, std::uint32_t index, const http::HeadState& head,
-                                  std::span<const std::byte> bytes, EventAction action, Reason reason,
-                                  std::uint16_t rule, std::uint64_t request_bytes) noexcept {
-    EventRecord event = record(EventKind::request, &packet, index);
+RequestView Inspector::Impl::view_of(const http::HeadState& head,
+                                     std::span<const std::byte> bytes) const noexcept {
     const std::string_view target = text_of(bytes, head.target);
     const std::size_t mark = target.find('?');
-    const std::string_view path = target.substr(0, mark);
-    const std::string_view query =
-        mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+    RequestView view;
+    view.head = &head;
+    view.path = target.substr(0, mark);
+    view.query = mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+    view.user_agent = text_of(bytes, head.user_agent);
+    view.operation = policy_->operation_of(head.method, view.path);
+    return view;
+}
+
+void Inspector::Impl::report_request(const Packet& packet, std::uint32_t index, const RequestView& request,
+                                     EventAction action, Reason reason, std::uint16_t rule,
+                                     std::uint64_t request_bytes) noexcept {
+    EventRecord event = record(EventKind::request, &packet, index);
     event.action = action;
     event.reason = reason;
     event.rule = rule;
-    event.method = static_cast<std::uint8_t>(head.method);
-    event.operation = static_cast<std::uint8_t>(policy_->operation_of(head.method, path));
-    event.credentials = static_cast<std::uint8_t>(head.credentials);
-    event.version_minor = head.version_minor;
+    event.method = static_cast<std::uint8_t>(request.head->method);
+    event.operation = static_cast<std::uint8_t>(request.operation);
+    event.credentials = static_cast<std::uint8_t>(request.head->credentials);
+    event.version_minor = request.head->version_minor;
     event.request_bytes = request_bytes;
     const std::uint16_t number = cold(index).requests;
     event.request_number = number == 0 ? 0x1'0000U : number;
-    emit(event, path, query, text_of(bytes, head.user_agent));
+    emit(event, request.path, request.query, request.user_agent);
 }
 
 }  // namespace springlatch

@@ -54,13 +54,6 @@ constexpr int pipelined_reports_max = 64;
            (head.framing == http::BodyFraming::length && head.content_length > 0);
 }
 
-[[nodiscard]] std::string_view path_of(const http::HeadState& head,
-                                       std::span<const std::byte> bytes) noexcept {
-    const std::string_view target{reinterpret_cast<const char*>(bytes.data()) + head.target.offset,
-                                  head.target.bytes};
-    return target.substr(0, target.find('?'));
-}
-
 }  // namespace
 
 /// A request without credentials must have its answer before anything follows it, and the answers that are
@@ -261,11 +254,10 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
                                                      const http::HeadResult& result) noexcept {
     FlowHot& flow = hot(index);
     FlowCold& state = cold(index);
-    const std::string_view path = path_of(head, bytes);
-    Decision decision = policy_->decide(flow.zone, flow.service,
-                                        {.method = head.method,
-                                         .operation = policy_->operation_of(head.method, path),
-                                         .credentials = head.credentials});
+    const RequestView request = view_of(head, bytes);
+    Decision decision = policy_->decide(
+        flow.zone, flow.service,
+        {.method = head.method, .operation = request.operation, .credentials = head.credentials});
     if (decision.action == Action::allow && decision.without_credentials &&
         (head.framing != http::BodyFraming::none || head.expects_continue)) {
         decision.action = policy_->default_action();
@@ -282,8 +274,8 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
     }
     if (decision.action != Action::allow && decision.mode == Mode::enforce) {
         ++counters_.requests_denied[static_cast<std::size_t>(decision.reason)];
-        report_head(packet, index, head, bytes, EventAction::denied, decision.reason, decision.rule,
-                    request_bytes);
+        report_request(packet, index, request, EventAction::denied, decision.reason, decision.rule,
+                       request_bytes);
         if (!has_body(head)) {
             report_pipelined(packet, index, bytes.subspan(result.bytes));
         }
@@ -299,8 +291,8 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
     } else {
         ++counters_.requests_allowed;
     }
-    report_head(packet, index, head, bytes, would_deny ? EventAction::would_deny : EventAction::allowed,
-                decision.reason, decision.rule, request_bytes);
+    report_request(packet, index, request, would_deny ? EventAction::would_deny : EventAction::allowed,
+                   decision.reason, decision.rule, request_bytes);
     if (state.in_flight < 64) {
         if (head.method == http::Method::head) {
             state.heads_in_flight |= std::uint64_t{1} << state.in_flight;
@@ -350,7 +342,7 @@ Inspector::Impl::StreamResult Inspector::Impl::refuse_head(Packet& packet, std::
         ++state.requests;
         ++(observing_ ? counters_.requests_would_deny
                       : counters_.requests_denied)[static_cast<std::size_t>(reason)];
-        report_head(packet, index, head, bytes, action, reason, no_rule, 0);
+        report_request(packet, index, view_of(head, bytes), action, reason, no_rule, 0);
     } else {
         report_connection(packet, index, action, reason, no_rule);
     }
@@ -378,8 +370,8 @@ void Inspector::Impl::report_pipelined(const Packet& packet, std::uint32_t index
         }
         ++cold(index).requests;
         ++counters_.requests_denied[static_cast<std::size_t>(Reason::connection_cut)];
-        report_head(packet, index, head, rest.first(result.bytes), EventAction::denied,
-                    Reason::connection_cut, no_rule, result.bytes + head.content_length);
+        report_request(packet, index, view_of(head, rest), EventAction::denied, Reason::connection_cut,
+                       no_rule, result.bytes + head.content_length);
         if (has_body(head)) {
             return;
         }

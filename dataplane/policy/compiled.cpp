@@ -112,6 +112,17 @@ ServiceSets service_sets_of(const std::vector<Service>& services) {
 RangeMap::RangeMap(std::vector<AddressRange> ranges) : ranges_(std::move(ranges)) {}
 
 std::optional<std::uint16_t> RangeMap::find(const IpAddress& address) const noexcept {
+    // Most policies protect a few addresses, and this is asked for every frame: a short list is faster read
+    // from its start.
+    constexpr std::size_t short_list = 8;
+    if (ranges_.size() <= short_list) {
+        for (const AddressRange& range : ranges_) {
+            if (address <= range.last) {
+                return address >= range.first ? std::optional{range.value} : std::nullopt;
+            }
+        }
+        return std::nullopt;
+    }
     const auto after = std::upper_bound(
         ranges_.begin(), ranges_.end(), address,
         [](const IpAddress& wanted, const AddressRange& range) { return wanted < range.first; });
@@ -122,7 +133,12 @@ std::optional<std::uint16_t> RangeMap::find(const IpAddress& address) const noex
     return address <= range.last ? std::optional{range.value} : std::nullopt;
 }
 
-CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)) {
+CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_ports_(65536 / 64) {
+    for (const Service& service : parts_.services) {
+        for (const std::uint16_t port : service.ports) {
+            service_ports_[port / 64U] |= std::uint64_t{1} << (port % 64U);
+        }
+    }
     ServiceSets sets = service_sets_of(parts_.services);
     protected_ = RangeMap(std::move(sets.ranges));
     service_sets_ = std::move(sets.sets);
@@ -148,6 +164,9 @@ CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)) {
 }
 
 std::uint16_t CompiledPolicy::service_at(const IpAddress& address, std::uint16_t port) const noexcept {
+    if ((service_ports_[port / 64U] >> (port % 64U) & 1U) == 0) {
+        return no_service;
+    }
     if (const auto set = protected_.find(address)) {
         for (const std::uint16_t service : service_sets_[*set]) {
             const std::vector<std::uint16_t>& ports = parts_.services[service].ports;

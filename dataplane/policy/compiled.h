@@ -161,6 +161,8 @@ class CompiledPolicy {
                                                             std::uint16_t service) const noexcept;
 
     Parts parts_;
+    std::vector<std::uint64_t>
+        service_ports_;   ///< a bit a port: most frames' other end is told apart by this alone
     RangeMap protected_;  ///< address → index into service_sets_
     std::vector<std::vector<std::uint16_t>>
         service_sets_;  ///< the services at an address; their ports are disjoint

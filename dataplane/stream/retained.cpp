@@ -7,7 +7,8 @@
 
 namespace springlatch {
 
-RetainedPool::RetainedPool(std::uint64_t bytes) : blocks_(std::max<std::uint64_t>(bytes / block_bytes, 1)) {
+RetainedPool::RetainedPool(std::uint64_t bytes)
+    : blocks_(std::max<std::uint64_t>(bytes / block_bytes, 1)), bytes_(blocks_.size() * block_bytes) {
     for (auto i = static_cast<std::uint32_t>(blocks_.size()); i-- > 0;) {
         blocks_[i].next = free_;
         free_ = i;
@@ -15,15 +16,14 @@ RetainedPool::RetainedPool(std::uint64_t bytes) : blocks_(std::max<std::uint64_t
 }
 
 bool RetainedPool::has_room(std::size_t bytes, std::size_t pieces) const noexcept {
-    constexpr std::size_t data_bytes = block_bytes - 12;
-    return bytes / data_bytes + pieces + 1 <= blocks_.size() - used_;
+    return bytes / block_bytes + pieces + 1 <= blocks_.size() - used_;
 }
 
 void RetainedPool::keep(std::uint32_t& last, std::uint32_t sequence,
                         std::span<const std::byte> bytes) noexcept {
     while (!bytes.empty()) {
         Block* tail = last == no_index ? nullptr : &blocks_[last];
-        if (tail == nullptr || tail->bytes == tail->data.size() || tail->sequence + tail->bytes != sequence) {
+        if (tail == nullptr || tail->bytes == block_bytes || tail->sequence + tail->bytes != sequence) {
             const std::uint32_t index = free_;
             Block& fresh = blocks_[index];
             free_ = fresh.next;
@@ -39,8 +39,8 @@ void RetainedPool::keep(std::uint32_t& last, std::uint32_t sequence,
             last = index;
             tail = &fresh;
         }
-        const std::size_t part = std::min<std::size_t>(bytes.size(), tail->data.size() - tail->bytes);
-        std::memcpy(tail->data.data() + tail->bytes, bytes.data(), part);
+        const std::size_t part = std::min<std::size_t>(bytes.size(), block_bytes - tail->bytes);
+        std::memcpy(data(last) + tail->bytes, bytes.data(), part);
         tail->bytes += static_cast<std::uint32_t>(part);
         sequence += static_cast<std::uint32_t>(part);
         bytes = bytes.subspan(part);
@@ -93,7 +93,7 @@ bool RetainedPool::agrees(std::uint32_t last, std::uint32_t sequence,
             seq::distance(sequence, block.sequence);  // of the block's first byte in `bytes`
         const std::int32_t from = std::max(offset, 0);
         const std::int32_t to = std::min(offset + static_cast<std::int32_t>(block.bytes), length);
-        if (from < to && std::memcmp(bytes.data() + from, block.data.data() + (from - offset),
+        if (from < to && std::memcmp(bytes.data() + from, data(index) + (from - offset),
                                      static_cast<std::size_t>(to - from)) != 0) {
             return false;
         }

@@ -6,7 +6,6 @@
 // Overview
 //   Fixed blocks in one bounded pool; a flow's `retained` is the index of its last block, whose next is the
 //   first. Blocks are in stream order. Body bytes are not kept: their content cannot change the framing.
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -38,18 +37,26 @@ class RetainedPool {
                               std::span<const std::byte> bytes) const noexcept;
 
     [[nodiscard]] std::uint32_t used_blocks() const noexcept { return used_; }
-    [[nodiscard]] std::size_t memory_bytes() const noexcept { return blocks_.capacity() * sizeof(Block); }
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return blocks_.capacity() * sizeof(Block) + bytes_.capacity();
+    }
 
   private:
+    /// What a block holds; apart from the bytes, so that giving blocks back touches none of them.
     struct Block {
         std::uint32_t next = no_index;
         std::uint32_t sequence = 0;
         std::uint32_t bytes = 0;
-        std::array<std::byte, block_bytes - 12> data;
     };
-    static_assert(sizeof(Block) == block_bytes);
+    [[nodiscard]] std::byte* data(std::uint32_t block) noexcept {
+        return bytes_.data() + std::size_t{block} * block_bytes;
+    }
+    [[nodiscard]] const std::byte* data(std::uint32_t block) const noexcept {
+        return bytes_.data() + std::size_t{block} * block_bytes;
+    }
 
     std::vector<Block> blocks_;
+    std::vector<std::byte> bytes_;
     std::uint32_t free_ = no_index;
     std::uint32_t used_ = 0;
 };

@@ -143,7 +143,23 @@ class ResponseReader {
             return ResponseEvent::none;
         }
         state_ = ResponseState{};
-        return go(version_text);
+        return read_status_at_once() ? ResponseEvent::none : go(version_text);
+    }
+
+    /// The common case: `HTTP/1.x NNN` in one piece. Changes nothing if it is not there.
+    bool read_status_at_once() noexcept {
+        constexpr std::uint32_t length = 12;
+        const unsigned char* const text = bytes_ + at_;
+        if (end_ - at_ < length || std::memcmp(text, version_start.data(), version_start.size()) != 0)
+            return false;
+        if (!is_digit(text[7]) || text[8] != ' ' || text[9] < '1' || text[9] > '9') return false;
+        if (!is_digit(text[10]) || !is_digit(text[11])) return false;
+        state_.status =
+            static_cast<std::uint16_t>((text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'));
+        state_.head_bytes = length;
+        at_ += length;
+        state_.phase = status_end;
+        return true;
     }
 
     ResponseEvent skip_to_lf() noexcept {
@@ -207,9 +223,19 @@ class ResponseReader {
         if (is_blank(byte)) return has(framing_line) ? lose() : go(skip_line);
         clear(framing_line);
         state_.match = 1;
-        if (to_lower(byte) == 'c') return go(name_length);
+        if (to_lower(byte) == 'c') return read_length_name();
         if (to_lower(byte) == 't') return go(name_coding);
         return go(skip_line);
+    }
+
+    /// Behind a `c`. Most lines that begin so are others; seen whole, they are told apart in one comparison.
+    ResponseEvent read_length_name() noexcept {
+        constexpr auto rest = static_cast<std::uint32_t>(length_name.size() - 1);
+        if (end_ - at_ < rest) return go(name_length);
+        const std::string_view name(reinterpret_cast<const char*>(bytes_) + at_ - 1, length_name.size());
+        if (!equals_ignoring_case(name, "content-length")) return go(skip_line);
+        at_ += rest;
+        return go(colon_length);
     }
 
     ResponseEvent read_name(unsigned char byte, std::string_view name, Phase next) noexcept {

@@ -1,0 +1,153 @@
+#include "control/api/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <array>
+#include <functional>
+#include <vector>
+
+namespace springlatch::control {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+constexpr std::array<const char*, 2> side_names = {"outside", "inside"};
+
+/// Collects families; numbers come as copies of somebody else's counters, so no registry is involved.
+class Families {
+  public:
+    explicit Families(const Snapshot& told) : told_(told) {}
+
+    void single(MetricType type, const char* name, const char* help, double value) {
+        add_sample(begin(type, name, help), {}, value);
+    }
+    void by_worker(MetricType type, const char* name, const char* help, std::uint64_t Counters::*member) {
+        MetricFamily& family = begin(type, name, help);
+        each_worker([&](const Counters& counters, const ClientMetric::Label& worker) {
+            add_sample(family, {worker}, static_cast<double>(counters.*member));
+        });
+    }
+    void by_side(const char* name, const char* help, std::array<std::uint64_t, 2> Counters::*member) {
+        MetricFamily& family = begin(MetricType::Counter, name, help);
+        each_worker([&](const Counters& counters, const ClientMetric::Label& worker) {
+            for (std::size_t side = 0; side < side_names.size(); ++side) {
+                add_sample(family, {{"side", side_names[side]}, worker},
+                           static_cast<double>((counters.*member)[side]));
+            }
+        });
+    }
+    void by_reason(const char* name, const char* help,
+                   std::array<std::uint64_t, reason_count> Counters::*member) {
+        MetricFamily& family = begin(MetricType::Counter, name, help);
+        each_worker([&](const Counters& counters, const ClientMetric::Label& worker) {
+            for (std::size_t reason = 1; reason < reason_count; ++reason) {
+                add_sample(family, {{"reason", std::string(reason_names[reason])}, worker},
+                           static_cast<double>((counters.*member)[reason]));
+            }
+        });
+    }
+    [[nodiscard]] std::string text() const { return prometheus::TextSerializer{}.Serialize(families_); }
+
+  private:
+    MetricFamily& begin(MetricType type, const char* name, const char* help) {
+        MetricFamily family;
+        family.name = std::string("springlatch_") + name;
+        family.help = help;
+        family.type = type;
+        families_.push_back(std::move(family));
+        return families_.back();
+    }
+    static void add_sample(MetricFamily& family, std::vector<ClientMetric::Label> labels, double value) {
+        ClientMetric sample;
+        sample.label = std::move(labels);
+        (family.type == MetricType::Counter ? sample.counter.value : sample.gauge.value) = value;
+        family.metric.push_back(std::move(sample));
+    }
+    void each_worker(const std::function<void(const Counters&, const ClientMetric::Label&)>& take) const {
+        for (const WorkerSnapshot& worker : told_.workers) {
+            if (worker.told) {
+                take(worker.status.counters, {"worker", std::to_string(worker.status.worker)});
+            }
+        }
+    }
+
+    const Snapshot& told_;
+    std::vector<MetricFamily> families_;
+};
+
+void add_data_plane(Families& families) {
+    families.by_side("frames_in_total", "Frames taken in, by the side on which they came",
+                     &Counters::frames_in);
+    families.by_side("bytes_in_total", "Bytes of frames taken in", &Counters::bytes_in);
+    families.by_side("frames_forwarded_total", "Frames forwarded, by the side on which they left",
+                     &Counters::frames_forwarded);
+    families.by_side("bytes_forwarded_total", "Bytes of frames forwarded", &Counters::bytes_forwarded);
+    families.by_side("frames_made_total", "Resets and replies of our own, by the side on which they left",
+                     &Counters::frames_made);
+    families.by_worker(MetricType::Counter, "frames_shortened_total",
+                       "Frames forwarded without their denied end; part of frames_forwarded",
+                       &Counters::frames_shortened);
+    families.by_worker(MetricType::Gauge, "frames_held", "Frames that wait for earlier bytes",
+                       &Counters::frames_held);
+    families.by_reason("frames_dropped_total", "Frames not forwarded", &Counters::frames_dropped);
+    families.by_reason("frames_would_drop_total", "Frames forwarded only because of observe mode",
+                       &Counters::frames_would_drop);
+    families.by_worker(MetricType::Counter, "connections_total", "Handshakes completed",
+                       &Counters::connections);
+    families.by_reason("connections_refused_total", "Connections refused at their SYN, or cut",
+                       &Counters::connections_refused);
+    families.by_worker(MetricType::Counter, "requests_allowed_total", "Requests allowed",
+                       &Counters::requests_allowed);
+    families.by_reason("requests_denied_total", "Requests denied", &Counters::requests_denied);
+    families.by_reason("requests_would_deny_total", "Requests forwarded only because of observe mode",
+                       &Counters::requests_would_deny);
+    families.by_worker(MetricType::Gauge, "flows", "Connections in the table", &Counters::flows);
+    families.by_worker(MetricType::Counter, "flows_evicted_total",
+                       "Connections forgotten before their time for newer ones", &Counters::flows_evicted);
+    families.by_worker(MetricType::Counter, "half_open_evicted_total",
+                       "Handshakes forgotten before their time for newer ones", &Counters::half_open_evicted);
+    families.by_worker(MetricType::Counter, "data_plane_events_total",
+                       "Events the data plane had to tell, lost ones included", &Counters::events);
+    families.by_worker(MetricType::Counter, "data_plane_events_lost_total",
+                       "Events that found the ring full, as the data plane counts them",
+                       &Counters::events_lost);
+}
+
+}  // namespace
+
+std::string metrics_text(const Snapshot& told, const StoreState& store, std::uint64_t now_ns) {
+    const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
+    Families families(told);
+    families.single(MetricType::Gauge, "data_plane_connected", "1 if a data plane is connected",
+                    told.connected ? 1 : 0);
+    if (told.status_received_ns != 0 && now_ns >= told.status_received_ns) {
+        families.single(MetricType::Gauge, "status_age_seconds",
+                        "Since the data plane last told its counters",
+                        number(now_ns - told.status_received_ns) / 1e9);
+    }
+    families.single(MetricType::Counter, "events_taken_total", "Events taken from the rings",
+                    number(told.events_taken));
+    families.single(MetricType::Counter, "events_lost_total", "Gaps in the numbers of the events taken",
+                    number(told.events_lost));
+    families.single(MetricType::Counter, "records_bad_total", "Events dropped for impossible values",
+                    number(told.records_bad));
+    families.single(MetricType::Counter, "answers_unmatched_total", "Answers whose request is not known",
+                    number(told.answers_unmatched));
+    families.single(MetricType::Counter, "channel_refused_total",
+                    "Data planes turned away: one too many, or not understood",
+                    number(told.connections_refused));
+    families.single(MetricType::Gauge, "store_recording", "0 while the store fails", store.failing ? 0 : 1);
+    families.single(MetricType::Counter, "store_failures_total", "Times that recording stopped",
+                    number(store.failures));
+    families.single(MetricType::Counter, "events_stored_total", "Events committed to the store",
+                    number(store.stored));
+    families.single(MetricType::Counter, "events_not_stored_total",
+                    "Events that the failing store did not take", number(store.not_stored));
+    add_data_plane(families);
+    return families.text();
+}
+
+}  // namespace springlatch::control
