@@ -102,7 +102,11 @@ struct Place {
     if (colon != std::string_view::npos && number_of<std::uint16_t>(host.substr(colon + 1))) {
         host = host.substr(0, colon);
     }
-    return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+    in_addr address{};
+    // As an address, not as text: `127.0.0.1.example` is a name that may lead anywhere.
+    return host == "localhost" || host == "[::1]" ||
+           (inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
+            (ntohl(address.s_addr) >> 24U) == 127U);
 }
 
 }  // namespace
@@ -112,7 +116,7 @@ struct ApiServer::Handler {
 
     static MHD_Result handle(void* self, MHD_Connection* connection, const char* url, const char* method,
                              const char*, const char*, std::size_t*, void**) {
-        const Reply reply = static_cast<ApiServer*>(self)->daemon_ == nullptr
+        const Reply reply = static_cast<ApiServer*>(self)->daemon_.load() == nullptr
                                 ? refusal(MHD_HTTP_SERVICE_UNAVAILABLE, "not ready yet")
                                 : answer(*static_cast<ApiServer*>(self), connection, url, method);
         MHD_Response* response = MHD_create_response_from_buffer(
@@ -248,6 +252,9 @@ tl::expected<std::unique_ptr<ApiServer>, std::string> ApiServer::start(const std
         return tl::unexpected(place.error());
     }
     const int fd = socket(place->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return tl::unexpected("--listen: " + address + ": " + std::strerror(errno));
+    }
     const int yes = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     const auto failed = [&](const std::string& why) {
@@ -270,15 +277,15 @@ tl::expected<std::unique_ptr<ApiServer>, std::string> ApiServer::start(const std
                          MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections_max,
                          MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                          connection_memory_bytes, MHD_OPTION_END);
-    if (server->daemon_ == nullptr) {
+    if (server->daemon_.load() == nullptr) {
         return failed("the HTTP server does not start");
     }
     return server;
 }
 
 ApiServer::~ApiServer() {
-    if (daemon_ != nullptr) {
-        MHD_stop_daemon(daemon_);
+    if (MHD_Daemon* const daemon = daemon_.load(); daemon != nullptr) {
+        MHD_stop_daemon(daemon);
     }
 }
 

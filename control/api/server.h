@@ -4,6 +4,7 @@
 //
 // Limits: 64 connections, 10 s without progress, 16 KiB of memory and no request body a connection; a query
 // of the store that takes longer than two seconds is given up.
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,7 +37,7 @@ class ApiServer {
     struct Handler;
     explicit ApiServer(ApiSources sources) : sources_(std::move(sources)) {}
     ApiSources sources_;
-    MHD_Daemon* daemon_ = nullptr;
+    std::atomic<MHD_Daemon*> daemon_ = nullptr;  ///< the server's thread may answer before start() has it
     std::uint16_t port_ = 0;
 };
 

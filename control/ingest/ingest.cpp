@@ -335,6 +335,7 @@ std::size_t Ingest::drain() {
             }
         }
         if (any) {
+            stale_ = true;  // also where every record was bad: that must show
             store_.reached(hello_.start_ns, number, worker.joiner.sequence());
         }
         if (worker.consumer.broken() && fd_ >= 0) {
