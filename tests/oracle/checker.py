@@ -1,0 +1,190 @@
+"""The oracle: what left towards a service, read in every way a server might, holds no request without credentials.
+
+    python3 tests/oracle/checker.py FORWARDED.pcap --service 198.51.100.10:9200 [--service …]
+
+Per connection the client's bytes are rebuilt from the frames that left, under first-wins and last-wins, with all segments and without each one that
+disagrees with another (a server may not have received it), from every sequence base a server may hold, with and without the end a FIN gives; each
+stream is then read by every reader of readers.py. A position the server had acknowledged before a segment left is settled.
+"""
+import argparse
+import dataclasses
+import pathlib
+import sys
+
+import readers
+import wire
+
+WINDOW = 1 << 30
+STREAMS_MAX = 64
+
+
+@dataclasses.dataclass
+class Connection:
+    client: tuple
+    server: tuple
+    to_server: list = dataclasses.field(default_factory=list)  # (order, Segment)
+    to_client: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Violation:
+    client: tuple
+    reader: str
+    what: str
+    stream: bytes
+
+    def __str__(self):
+        host = ".".join(map(str, self.client[0])) if len(self.client[0]) == 4 else self.client[0].hex(":", 2)
+        return f"{host}:{self.client[1]} {self.reader}: {self.what} in {self.stream[:300]!r}"
+
+
+def connections(frames, services):
+    """{client and server: Connection} and what left towards a service that is no plain TCP segment."""
+    found, odd = {}, []
+    addresses = {host for host, _ in services}
+    for order, frame in enumerate(frames):
+        segment = wire.parse_tcp(frame)
+        if segment is None:
+            if any(frame[at:at + len(host)] == host for host in addresses for at in _destination_offsets(frame, len(host))):
+                odd.append(frame)
+            continue
+        if segment.destination in services:
+            key = (segment.source, segment.destination)
+            found.setdefault(key, Connection(*key)).to_server.append((order, segment))
+        elif segment.source in services:
+            key = (segment.destination, segment.source)
+            found.setdefault(key, Connection(*key)).to_client.append((order, segment))
+    return found, odd
+
+
+def _destination_offsets(frame, size):
+    """Where the destination stands if the frame holds TCP that parse_tcp does not read: a fragment or an extension header."""
+    at, kind = 14, int.from_bytes(frame[12:14], "big")
+    while kind in (0x8100, 0x88A8, 0x9100) and len(frame) >= at + 4:
+        kind, at = int.from_bytes(frame[at + 2:at + 4], "big"), at + 4
+    if kind == 0x0800 and size == 4 and len(frame) > at + 20 and frame[at + 9] == 6:
+        return (at + 16,)
+    if kind == 0x86DD and size == 16 and len(frame) > at + 40 and frame[at + 6] in (0, 6, 43, 44, 51, 60):
+        return (at + 24,)
+    return ()
+
+
+def bases(connection):
+    """Every sequence number at which a server may take the client's stream to begin."""
+    found = {}
+    for order, segment in connection.to_client:
+        if segment.flags & (wire.SYN | wire.ACK | wire.RST) == wire.SYN | wire.ACK:
+            found.setdefault(segment.acknowledgement, order)
+    return found
+
+
+def streams(connection):
+    """{(bytes, ended by a FIN?)} of all readings of the segments that left."""
+    found = set()
+    for base, since in bases(connection).items():
+        pieces, settled, acknowledged = [], 0, [(order, wire.distance(base, s.acknowledgement)) for order, s in connection.to_client
+                                                 if order > since and s.flags & wire.ACK]
+        at = 0
+        for order, segment in connection.to_server:
+            while at < len(acknowledged) and acknowledged[at][0] < order:
+                settled, at = max(settled, acknowledged[at][1]) if acknowledged[at][1] < WINDOW else settled, at + 1
+            if order < since or segment.flags & (wire.SYN | wire.RST):
+                continue
+            start = wire.distance(base, segment.sequence)
+            data = segment.payload
+            if start < settled:
+                data, start = data[settled - start:], settled
+            if -WINDOW < start < WINDOW and (data or segment.flags & wire.FIN):
+                pieces.append((start, data, bool(segment.flags & wire.FIN)))
+        found |= _assemblies(pieces)
+    return found
+
+
+def _assemblies(pieces):
+    first, clash = _fill(pieces, False)
+    variants = [pieces]
+    if clash:
+        involved = [i for i, (start, data, _) in enumerate(pieces) if any(start <= position < start + len(data) for position in clash)]
+        variants += [pieces[:i] + pieces[i + 1:] for i in involved[:STREAMS_MAX // 2]]
+        variants += [sorted(pieces, key=lambda piece: piece[0])]
+    result = set()
+    for variant in variants:
+        for last_wins in (False, True) if clash else (False,):
+            values, _ = _fill(variant, last_wins)
+            fins = sorted(start + len(data) for start, data, fin in variant if fin)
+            end = 0
+            buffer = bytearray()
+            while end in values:
+                buffer.append(values[end])
+                end += 1
+            result.add((bytes(buffer), end in fins))
+            result.update((bytes(buffer[:fin]), True) for fin in fins if fin < end)
+    return result
+
+
+def _fill(pieces, last_wins):
+    values, clash = {}, set()
+    for start, data, _ in pieces:
+        for position, value in enumerate(data, start):
+            old = values.get(position)
+            if old is None:
+                values[position] = value
+            elif old != value:
+                clash.add(position)
+                if last_wins:
+                    values[position] = value
+    return values, clash
+
+
+def check(frames, services, only=None):
+    """[Violation]. `services`: {(packed address, port)}; `only`: readers to use besides the lenient one (all that are there)."""
+    found, odd = connections(frames, services)
+    violations = [Violation((frame[26:30], 0), "wire", "a fragment or an extension header left towards a service", frame) for frame in odd]
+    texts, owners = [], {}
+    for connection in found.values():
+        for _, segment in connection.to_server:
+            if segment.flags & wire.SYN and segment.payload:
+                violations.append(Violation(connection.client, "wire", "a SYN with data left", segment.payload))
+            if segment.flags & wire.URG:
+                violations.append(Violation(connection.client, "wire", "urgent data left", segment.payload))
+        answers = b"".join(segment.payload for _, segment in connection.to_client)
+        continued = b" 100 " in answers
+        for stream, ended in streams(connection):
+            if not stream:
+                continue
+            for request in readers.lenient(stream, ended, continued):
+                if not request.authorised:
+                    violations.append(Violation(connection.client, "lenient", f"{request.method!r} {request.target!r} without credentials", stream))
+            if stream not in owners:
+                owners[stream] = connection.client
+                texts.append(stream)
+    everybody, _ = readers.available()
+    for name, reader in everybody.items():
+        if only is not None and name not in only or not texts:
+            continue
+        for stream, requests in zip(texts, reader(texts)):
+            violations += [Violation(owners[stream], name, f"{r.method!r} {r.target!r} without credentials", stream)
+                           for r in requests if not r.authorised]
+    return violations
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("forwarded", type=pathlib.Path)
+    parser.add_argument("--service", action="append", required=True, metavar="ADDRESS:PORT")
+    options = parser.parse_args()
+    services = set()
+    for service in options.service:
+        host, _, port = service.rpartition(":")
+        services.add((wire.address(host.strip("[]")), int(port)))
+    violations = check([frame for _, frame in wire.read_pcap(options.forwarded)], services)
+    for violation in violations:
+        print(violation)
+    for reason in readers.available()[1]:
+        print("not used:", reason)
+    print(f"{len(violations)} violations")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
