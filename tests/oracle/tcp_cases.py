@@ -1,0 +1,334 @@
+"""Connections composed at random: a client's stream cut, reordered, overlapped, mixed with decoys, and a server that acknowledges what it could have received."""
+import dataclasses
+
+import http_cases
+import wire
+from wire import ACK, FIN, PSH, RST, SYN, URG
+
+SERVER_V4, SERVER_V6, PORT = wire.address("198.51.100.10"), wire.address("2001:db8::10"), 9200
+POLICY = {
+    "version": 1, "mode": "enforce", "zones": {"everybody": ["0.0.0.0/0", "::/0"]},
+    "services": {"lab": {"protocol": "elasticsearch", "addresses": ["198.51.100.10", "2001:db8::10"], "ports": [PORT]}},
+    "rules": [{"id": "with-credentials", "from": ["everybody"], "to": ["lab"], "credentials": "present", "action": "allow"}],
+    "default": {"action": "reject"}, "limits": {"open_heads": 4096, "retained_bytes": 67108864, "held_segments": 32768},
+}
+SERVICES = {(SERVER_V4, PORT), (SERVER_V6, PORT)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Op:
+    """One frame. Positions are relative: the SYN stands at -1, the first byte at 0; `ack` is the other side's position or None."""
+    client: bool
+    at: int
+    flags: int
+    data: bytes = b""
+    ack: int | None = 0
+    tricks: tuple = ()  # ((name, value), …) for wire.tcp_frame, and: stamp, isn, pieces, decoy
+
+    def __str__(self):
+        names = [name for bit, name in ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG")) if self.flags & bit]
+        tricks = " ".join(f"{name}={value}" for name, value in self.tricks)
+        return f"{'client' if self.client else 'server'} at {self.at:+d} {'|'.join(names) or 'none'} ack {self.ack} {tricks} {self.data!r}"
+
+
+@dataclasses.dataclass
+class Case:
+    kind: str
+    legal: bool
+    ops: list
+    stream: bytes
+    isn: int = 1000
+    server_isn: int = 5000
+    v6: bool = False
+    stamps: bool = False
+    vlan: tuple = ()
+    strict: bool = False  # legal: every frame must leave, byte for byte
+
+    def client_address(self, index):
+        if self.v6:
+            return wire.address("2001:db8:ffff::") [:12] + (index + 1).to_bytes(4, "big")
+        return (0x0A000000 + index + 1).to_bytes(4, "big")
+
+    def frames(self, index):
+        client = (self.client_address(index), 1024 + index % 60000)
+        server = (SERVER_V6 if self.v6 else SERVER_V4, PORT)
+        result = []
+        for tick, op in enumerate(self.ops):
+            result += self.render(op, client, server, tick)
+        return result
+
+    def render(self, op, client, server, tick):
+        tricks = dict(op.tricks)
+        tricks.pop("decoy", None)
+        stamp, pieces, isn = tricks.pop("stamp", 0), tricks.pop("pieces", None), tricks.pop("isn", 0)
+        options = tricks.pop("options", b"")
+        if self.stamps and stamp is not None:
+            options = wire.timestamp_option(1_000_000 + tick * 10 + stamp, 0 if op.ack is None else 2_000_000 + tick * 10) + options
+        elif op.flags & SYN and not options:
+            options = b"\2\4\5\xb4"
+        source, destination = (client, server) if op.client else (server, client)
+        mine, other = (self.isn, self.server_isn) if op.client else (self.server_isn, self.isn)
+        frame = wire.tcp_frame(source[0], source[1], destination[0], destination[1], mine + isn + 1 + op.at,
+                               0 if op.ack is None else other + 1 + op.ack, op.flags, op.data, options=options, vlan=self.vlan, **tricks)
+        if pieces and not self.v6:
+            return list(fragments(frame, pieces, self.vlan, tick))
+        return [frame]
+
+
+def fragments(frame, size, vlan, identifier):
+    at = 14 + 4 * len(vlan)
+    packet = frame[at:]
+    payload, size = packet[20:], max(8, size // 8 * 8)
+    for offset in range(0, len(payload), size):
+        more = 0x2000 if offset + size < len(payload) else 0
+        yield wire.link(wire.ip_packet(packet[12:16], packet[16:20], payload[offset:offset + size], identifier=identifier, fragment=more | offset // 8), vlan)
+
+
+class Builder:
+    def __init__(self, rng, acks):
+        self.rng, self.acks, self.ops, self.edge, self.got, self.server_at, self.client_ack = rng, acks, [], 0, {}, 0, 0
+
+    def add(self, *args, **kwargs):
+        self.ops.append(Op(*args, **kwargs))
+
+    def handshake(self):
+        self.add(True, -1, SYN, ack=None)
+        self.add(False, -1, SYN | ACK)
+        self.add(True, 0, ACK)
+
+    def client(self, at, data, flags=ACK | PSH, believed=True, **tricks):
+        """A segment; `believed`: a server takes it, so it acknowledges it as its habit is."""
+        self.add(True, at, flags, data, self.client_ack, tuple(tricks.items()))
+        if believed:
+            for position in range(at, at + len(data)):
+                self.got[position] = True
+            while self.edge in self.got:
+                self.edge += 1
+        if self.acks == "each" or self.acks == "some" and self.rng.random() < 0.4:
+            self.acknowledge()
+
+    def acknowledge(self):
+        self.add(False, self.server_at, ACK, b"", self.edge)
+
+    def answer(self, data, acked=True):
+        self.add(False, self.server_at, ACK | PSH, data, self.edge)
+        self.server_at += len(data)
+        if acked:
+            self.client_ack = self.server_at
+            self.add(True, self.edge, ACK, b"", self.client_ack)
+
+
+def cuts(rng, size):
+    """[(start, end)] that cover 0 to size."""
+    kind = rng.randrange(5)
+    if kind == 0 and size <= 700:
+        places = range(1, size)
+    elif kind == 1:
+        places = []
+    else:
+        places = sorted({rng.randrange(1, size) for _ in range(rng.choice((1, 1, 2, 4, 9)))}) if size > 1 else []
+    edges = [0, *places, size]
+    return [piece for a, b in zip(edges, edges[1:]) for piece in ((i, min(i + 1400, b)) for i in range(a, b, 1400))]
+
+
+# Tricks that make a server ignore a segment, or that may (then the decoy counts as not believed).
+IGNORED = (
+    {"bad_checksum": True}, {"ttl": 1}, {"ttl": 1}, {"flags": 0}, {"flags": PSH}, {"flags": SYN | ACK}, {"flags": SYN}, {"flags": SYN | FIN}, {"flags": FIN | PSH | URG}, {"stamp": -900_000},
+    {"options": b"\x13\x12" + bytes(16)}, {"ip_options": b"\x83\x07\x04\x01\x02\x03\x04"}, {"ip_options": b"\1\1\1\1"}, {"isn": 1 << 31}, {"isn": -100_000}, {"isn": 1 << 20}, {"ack_shift": 90_000},
+    {"ack_shift": -(1 << 30)}, {"offset_words": 4}, {"offset_words": 15}, {"flags": RST | ACK}, {"flags": RST}, {"flags": ACK | URG, "urgent": 2}, {"stamp": None}, {"reserved": 15}, {"options": b"\x1e\x08" + bytes(6)},
+    {"options": b"\x05\x0a" + bytes(8)}, {"options": b"\x00"}, {"options": b"\x08\x0a\0\0\0\1\0\0\0\0"}, {"options": b"\x08\x03\0"}, {"padding": 7}, {"window": 0}, {"pieces": 8}, {"pieces": 24}, {},
+)
+
+
+def decoy(builder, rng, at, data, trick):
+    trick = dict(trick)
+    flags, shift = trick.pop("flags", ACK | PSH), trick.pop("ack_shift", 0)
+    if shift:
+        builder.add(True, at, flags, data, builder.client_ack + shift, tuple(trick.items()))
+    else:
+        builder.client(at, data, flags, believed=not trick and flags == ACK | PSH and rng.random() < 0.5, **trick)
+
+
+def nuisance(builder, rng):
+    """A segment without meaning for the stream, which may make a device lose it."""
+    at, kind = builder.edge, rng.randrange(12)
+    if kind < 3:
+        builder.add(True, at + rng.choice((0, 1, -1, 100, -1000)), rng.choice((RST, RST | ACK)), rng.choice((b"", b"", b"x")), builder.client_ack,
+                    tuple(rng.choice(({}, {"ttl": 1}, {"bad_checksum": True}, {"stamp": -900_000})).items()))
+    elif kind < 5:
+        builder.add(True, at + rng.choice((0, 1, 5, -1)), FIN | ACK, rng.choice((b"", b"xx")), builder.client_ack, tuple(rng.choice(({}, {"ttl": 1}, {"bad_checksum": True})).items()))
+    elif kind < 7:
+        builder.add(True, rng.choice((-1, at - 1, at + 5000)), SYN, rng.choice((b"", http_cases.hidden(rng))), rng.choice((None, builder.client_ack)), tuple(rng.choice(({}, {"isn": 777_777})).items()))
+    elif kind == 7:
+        builder.add(False, builder.server_at, rng.choice((RST, RST | ACK, FIN | ACK)), b"", builder.edge, (("ttl", 1),))
+    elif kind == 8:
+        builder.add(False, -1, SYN | ACK, b"", rng.choice((0, builder.edge, 9)), tuple(rng.choice(({}, {"isn": 4242})).items()))
+    elif kind == 9:
+        builder.add(True, at - 1, ACK, rng.choice((b"", b"\0")), builder.client_ack)
+    elif kind == 10:
+        builder.add(True, -1, SYN, b"", None, (("isn", 500_000),))
+        builder.add(False, -1, SYN | ACK, b"", 500_000, (("isn", 900_000),))
+        if rng.random() < 0.5:
+            builder.add(True, 0, ACK, b"", 900_000, (("isn", 500_000),))
+    else:
+        builder.add(True, at, ACK, b"", builder.client_ack, (("window", 0),))
+
+
+def handshake(builder, rng):
+    kind = rng.randrange(12)
+    if kind == 0:  # data in the SYN, the rest from behind or from its begin
+        builder.add(True, -1, SYN, http_cases.hidden(rng), None, rng.choice(((), (("options", b"\x22\x0a" + bytes(8)),))))
+        builder.add(False, -1, SYN | ACK)
+        builder.add(True, 0, ACK)
+    elif kind == 1:  # split handshake
+        builder.add(True, -1, SYN, b"", None)
+        builder.add(False, -1, SYN, b"", None)
+        builder.add(True, -1, SYN | ACK)
+        builder.add(False, 0, ACK)
+    elif kind == 2:  # two SYNs, the server takes the first or the second
+        builder.add(True, -1, SYN, b"", None)
+        builder.add(True, -1, SYN, b"", None, (("isn", rng.choice((1, 100, -7))), ("ttl", rng.choice((1, 64)))))
+        builder.add(False, -1, SYN | ACK, b"", rng.choice((0, 0, 100)))
+        builder.add(True, 0, ACK)
+    elif kind == 3:  # no third packet
+        builder.add(True, -1, SYN, b"", None)
+        builder.add(False, -1, SYN | ACK)
+    elif kind == 4:
+        pass
+    elif kind == 5:  # the client alone
+        builder.add(True, -1, SYN, b"", None)
+        builder.add(True, 0, ACK)
+    else:
+        builder.handshake()
+
+
+def attack_case(rng, streams=None):
+    """`streams`: material to choose from besides what is composed."""
+    paired = rng.random() < 0.45
+    if paired:
+        stream, other = http_cases.pair(rng)
+    else:
+        stream = rng.choice(streams) if streams and rng.random() < 0.2 else http_cases.attack(rng)
+        other = bytes(rng.choice(stream) for _ in stream) if rng.random() < 0.3 else http_cases.legal(rng)[:len(stream)].ljust(len(stream), b"a")
+    builder = Builder(rng, rng.choice(("each", "some", "never", "each")))
+    if rng.random() < 0.75:
+        builder.handshake()
+    else:
+        handshake(builder, rng)
+    if rng.random() < 0.25:  # behind requests that were allowed and answered
+        first = http_cases.legal(rng)
+        builder.client(0, first)
+        builder.edge = len(first)
+        builder.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        shift = len(first)
+    else:
+        shift = 0
+    pieces = [(start, end, stream, None) for start, end in cuts(rng, len(stream))]
+    if paired or rng.random() < 0.4:
+        for _ in range(rng.choice((1, 1, 2, 3, 6))):
+            start = rng.randrange(len(stream))
+            end = min(len(stream), start + rng.choice((1, 2, 8, 30, 200, len(stream))))
+            start, end = (0, len(stream)) if rng.random() < 0.2 else (start, end)
+            source = other if rng.random() < 0.8 else stream
+            pieces.insert(rng.randrange(len(pieces) + 1), (start, end, source, rng.choice(IGNORED) if source is other else None))
+        if rng.random() < 0.3:
+            pieces += [(start, end, stream, None) for start, end in cuts(rng, len(stream))]
+        if rng.random() < 0.2:  # the decoy first, all of it
+            pieces[:0] = [(start, end, other, rng.choice(IGNORED)) for start, end in cuts(rng, len(stream))]
+    order = rng.randrange(5)
+    if order == 0:
+        rng.shuffle(pieces)
+    elif order == 1:
+        pieces.reverse()
+    elif order == 2:
+        i = rng.randrange(len(pieces))
+        pieces.append(pieces.pop(i))
+    for start, end, source, trick in pieces:
+        if rng.random() < (0.08 if len(pieces) < 30 else 0.01):
+            nuisance(builder, rng)
+        if trick is None:
+            builder.client(shift + start, source[start:end])
+        else:
+            decoy(builder, rng, shift + start, source[start:end], trick)
+    if rng.random() < 0.4:
+        builder.answer(rng.choice((b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n")))
+        builder.client(shift, stream[:1400])
+    if rng.random() < 0.3:
+        builder.client(shift + len(stream), b"", FIN | ACK)
+    vlan = rng.choice(((),) * 8 + ((0,), (5, 6), (1, 2, 3)))
+    return Case("attack/" + ("pair" if paired else "stream"), False, builder.ops, stream, isn=rng.choice((rng.randrange(1 << 32), (1 << 32) - rng.randrange(1, 300))), server_isn=rng.randrange(1 << 32),
+                v6=rng.random() < 0.2, stamps=rng.random() < 0.5, vlan=vlan)
+
+
+def legal_case(rng):
+    """Odd but legal: it must leave whole."""
+    requests = [http_cases.legal(rng) for _ in range(rng.choice((1, 1, 1, 2, 3, 12)))]
+    expect = rng.random() < 0.1
+    if expect:
+        requests.append(http_cases.legal(rng, expect=True))
+    builder = Builder(rng, rng.choice(("each", "some", "never")))
+    if rng.random() < 0.1:
+        builder.add(True, -1, SYN, ack=None)
+    builder.handshake()
+    strict, pieces, at = True, [], 0
+    whole = rng.random() < 0.4
+    groups = [b"".join(requests[:-1] if expect else requests)] if whole else requests[:-1] if expect else requests
+    for group in groups:
+        if not group:
+            continue
+        part = [(at + start, group[start:end]) for start, end in cuts(rng, len(group))]
+        kind = rng.randrange(6)
+        if kind == 0 and len(part) > 1:
+            strict = False
+            reorder = rng.choice((3, 300))
+            part = [piece for _, piece in sorted(enumerate(part), key=lambda item: item[0] + rng.random() * reorder)]
+        elif kind == 1:  # retransmissions, the same or packed anew
+            for _ in range(rng.randrange(1, 4)):
+                i = rng.randrange(len(part))
+                start = part[i][0] - rng.randrange(0, min(40, part[i][0] - at) + 1)
+                end = part[i][0] + len(part[i][1])
+                part.insert(i + 1, (start, group[start - at:end - at]))
+        for start, data in part:
+            builder.client(start, data)
+            kind = rng.randrange(30)
+            if kind == 0 and strict and builder.edge > 0:
+                builder.add(True, builder.edge - 1, ACK, rng.choice((b"", b"\0")) if builder.ops[-1].client is False else b"", builder.client_ack)
+            elif kind == 1:
+                builder.add(True, builder.edge, ACK, b"", builder.client_ack, (("window", 0),))
+                builder.add(False, builder.server_at - 1, ACK, b"", builder.edge)
+            elif kind == 2:
+                builder.add(True, builder.edge, ACK | wire.ECE, b"", builder.client_ack)
+            elif kind == 3:
+                builder.add(False, builder.server_at, ACK, b"", builder.edge)
+        at += len(group)
+    answers = len(requests) - expect
+    if not whole or True:
+        heads = [request.lstrip(b"\r\n").startswith(b"HEAD") for request in (requests[:-1] if expect else requests)]
+        for head in heads[:answers]:
+            builder.answer(rng.choice((b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + (b"" if head else b"abc"), b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+                                       b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"" if head else b"3\r\nabc\r\n0\r\n\r\n"))))
+    if expect:
+        head, body = requests[-1].split(b"\r\n\r\n", 1) if not requests[-1].startswith(b"\r\n") else (b"", b"")
+        if head:
+            builder.client(at, head + b"\r\n\r\n")
+            at += len(head) + 4
+            builder.answer(b"HTTP/1.1 100 Continue\r\n\r\n")
+            for start, end in cuts(rng, len(body)) if body else ():
+                builder.client(at + start, body[start:end])
+            at += len(body)
+            builder.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        else:
+            requests.pop()
+    end = rng.randrange(4)
+    if end == 0:
+        builder.client(at, b"", FIN | ACK)
+        builder.add(False, builder.server_at, FIN | ACK, b"", at + 1)
+        builder.add(True, at + 1, ACK, b"", builder.server_at + 1)
+    elif end == 1:
+        builder.add(False, builder.server_at, FIN | ACK, b"", at)
+        builder.add(True, at, FIN | ACK, b"", builder.server_at + 1)
+        builder.add(False, builder.server_at + 1, ACK, b"", at + 1)
+    elif end == 2:
+        builder.add(True, at, RST | ACK, b"", builder.client_ack)
+    return Case("legal", True, builder.ops, b"".join(requests), isn=rng.choice((rng.randrange(1 << 32), (1 << 32) - rng.randrange(1, 300))), server_isn=rng.randrange(1 << 32), v6=rng.random() < 0.2,
+                stamps=rng.random() < 0.5, vlan=rng.choice(((), (), (), (0,), (5, 6))), strict=strict)
