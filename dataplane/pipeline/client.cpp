@@ -324,8 +324,17 @@ void Inspector::Impl::cut_client(Packet& packet, std::uint32_t index) noexcept {
 }
 
 void Inspector::Impl::closed_client(Packet& packet, std::uint32_t index) noexcept {
-    if (packet.decoded.payload_bytes != 0 && seq::after(packet.end(), hot(index).client_high)) {
+    const FlowHot& flow = hot(index);
+    if (packet.decoded.payload_bytes != 0 && seq::after(packet.end(), flow.client_high)) {
         midstream(packet);
+        return;
+    }
+    const std::uint32_t end = packet.end() + (packet.has(tcp_flag::fin) ? 1U : 0U);
+    if ((packet.decoded.payload_bytes != 0 || packet.has(tcp_flag::fin)) &&
+        seq::after(end, flow.client_acked)) {
+        // The server may not have received what closed the connection (a reset whose TTL ends before it), and
+        // what was sent is no longer kept to compare this with.
+        refuse(packet, Reason::midstream);
         return;
     }
     pass(packet);

@@ -216,6 +216,19 @@ TEST_F(TcpEvasion, AfterAnExactResetNothingPasses) {
     c.client(authorised);
     EXPECT_THAT(reached(), IsEmpty());
 }
+TEST_F(TcpEvasion, AResetThatTheServerNeverGetsDoesNotFreeWhatWasSentToBeReplaced) {
+    c.outside(c.client_frame().ttl(1).payload(authorised));
+    c.client_next += static_cast<std::uint32_t>(authorised.size());
+    c.outside(c.client_frame().ttl(1).flags(tcp_flag::rst));
+    c.client_at(0, without_credentials);
+    EXPECT_EQ(reached(), authorised);
+}
+TEST_F(TcpEvasion, AResetThatTheServerNeverGetsDoesNotLetAFinEndAnOpenHead) {
+    c.client("GET / HTTP/1.1\r\nHost: x\r\n");
+    c.outside(c.client_frame().ttl(1).flags(tcp_flag::rst));
+    c.outside(c.client_frame().flags(tcp_flag::fin | tcp_flag::ack));
+    for (const auto& left : wire.to_server()) EXPECT_FALSE(left.has(tcp_flag::fin));
+}
 TEST_F(TcpEvasion, ResetWithDataIsDropped) {
     c.outside(c.client_frame().flags(tcp_flag::rst | tcp_flag::ack).payload(without_credentials));
     EXPECT_THAT(wire.to_server(), IsEmpty());
