@@ -146,7 +146,7 @@ void put(Json& object, const char* key, Json part) {
     if (!zone) {
         return std::nullopt;
     }
-    const std::int64_t whole = std::int64_t{*hour} * 3600 + *minute * 60 + *seconds - *zone;
+    const std::int64_t whole = std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *seconds - *zone;
     return whole * static_cast<std::int64_t>(ns_per_second) + fraction;
 }
 

@@ -82,8 +82,13 @@ std::string StoppedTable::text(std::size_t rows_max) const {
         if (first.size() > 60) {
             first = column(first, 57) + "...";
         }
-        result += column(source, std::max<std::size_t>(16, source.size())) + "  " + column(service, 16) +
-                  "  " + column(reason, 24) + "  " + column(action, 10) + "  " + count + "  " + first + "\n";
+        for (const std::string& cell :
+             {column(source, std::max<std::size_t>(16, source.size())), column(service, 16),
+              column(reason, 24), column(action, 10), count, first}) {
+            result.append(cell).append("  ");
+        }
+        result.resize(result.size() - 2);
+        result += '\n';
     }
     std::uint64_t rest = other_;
     for (std::size_t i = rows_max; i < rows.size(); ++i) {

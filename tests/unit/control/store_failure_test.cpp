@@ -1,0 +1,108 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+#include "control/store/store.h"
+
+namespace springlatch::control {
+namespace {
+
+/// While it lives no file grows beyond `bytes`: to a writer a full disk.
+class FullDisk {
+  public:
+    explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+        getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit now{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &now);
+    }
+    ~FullDisk() {
+        setrlimit(RLIMIT_FSIZE, &before_);
+        std::signal(SIGXFSZ, handler_);
+    }
+    FullDisk(const FullDisk&) = delete;
+    FullDisk& operator=(const FullDisk&) = delete;
+
+  private:
+    rlimit before_{};
+    void (*handler_)(int);
+};
+
+class StoreOnAFullDisk : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string path = testing::TempDir() + "/springlatch-store-XXXXXX";
+        ASSERT_NE(mkdtemp(path.data()), nullptr);
+        dir_ = path;
+    }
+    void TearDown() override { std::filesystem::remove_all(dir_); }
+
+    static Event event(std::uint64_t sequence) {
+        Event made;
+        made.sequence = sequence;
+        made.time_ns = sequence;
+        made.action = "denied";
+        made.path = std::string(2000, 'x');
+        return made;
+    }
+    std::size_t stored() const {
+        std::size_t count = 0;
+        auto reader = StoreReader::open(dir_);
+        EXPECT_TRUE(reader) << (reader ? "" : reader.error());
+        const auto read = reader->each({}, EventOrder::oldest_first, 0, [&](const Event&) {
+            ++count;
+            return true;
+        });
+        EXPECT_TRUE(read) << (read ? "" : read.error());
+        return count;
+    }
+    std::string dir_;
+};
+
+TEST_F(StoreOnAFullDisk, RecordingStopsLoudlyCountsWhatIsLostAndStartsAgainWithWhatWasThere) {
+    auto opened = Store::open(dir_);
+    ASSERT_TRUE(opened) << opened.error();
+    Store& store = **opened;
+    std::uint64_t sequence = 0;
+    for (int i = 0; i < 10; ++i) {
+        ASSERT_NE(store.add(event(++sequence)), 0);
+    }
+    ASSERT_TRUE(store.flush());
+
+    testing::internal::CaptureStderr();
+    {
+        const FullDisk full(262'144);
+        for (int i = 0; i < 1000; ++i) {
+            store.add(event(++sequence));
+        }
+        EXPECT_FALSE(store.flush());
+        for (int i = 0; i < 1000; ++i) {
+            store.add(event(++sequence));
+        }
+    }
+    const std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
+    EXPECT_NE(told.find("recording stopped"), std::string::npos) << told;
+    StoreState state = store.state();
+    EXPECT_TRUE(state.failing);
+    EXPECT_EQ(state.failures, 1U);
+    EXPECT_FALSE(state.error.empty());
+    EXPECT_EQ(state.stored + state.not_stored, sequence) << "each event is told for exactly once";
+
+    testing::internal::CaptureStderr();
+    store.tick(store_retry_ns);
+    EXPECT_NE(store.add(event(++sequence)), 0);
+    EXPECT_TRUE(store.flush());
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("works again"), std::string::npos);
+    state = store.state();
+    EXPECT_FALSE(state.failing);
+    EXPECT_EQ(state.stored + state.not_stored, sequence);
+    EXPECT_EQ(stored(), state.stored);
+}
+
+}  // namespace
+}  // namespace springlatch::control
