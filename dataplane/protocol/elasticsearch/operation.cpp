@@ -74,10 +74,13 @@ struct Segments {
     return segments;
 }
 
-/// Names of indices and types never start with an underscore, but for these; so what does is an API of its
-/// own, known or not.
-[[nodiscard]] bool may_be_a_name(std::string_view segment) noexcept {
-    return segment.front() != '_' || segment == "_all" || segment == "_doc";
+/// What a placeholder takes. Names of indices and types never start with an underscore, but for one each; so
+/// what does is an API of its own, known or not.
+enum class Takes : std::uint8_t { anything, index_names, type_names };
+
+[[nodiscard]] bool takes(Takes what, std::string_view segment) noexcept {
+    return what == Takes::anything || segment.front() != '_' ||
+           segment == (what == Takes::index_names ? "_all" : "_doc");
 }
 
 }  // namespace
@@ -91,7 +94,7 @@ struct Catalogue::Trie {
     struct Node {
         std::vector<std::pair<std::string, std::uint32_t>> literals;  ///< sorted by segment
         std::uint32_t placeholder = 0;  ///< 0: none (the root is nobody's child)
-        bool only_names = false;        ///< of the placeholder child: {index}, {target}, {alias}, {type}
+        Takes takes = Takes::anything;  ///< of the placeholder child
         std::array<Operation, no_method> operations{};
     };
     std::vector<Node> nodes{1};
@@ -119,7 +122,9 @@ struct Catalogue::Trie {
                 nodes.emplace_back();
                 if (is_placeholder(segment)) {
                     nodes[at].placeholder = next;
-                    nodes[at].only_names = i == 0 || segment == "{type}";
+                    nodes[at].takes = i == 0                ? Takes::index_names
+                                      : segment == "{type}" ? Takes::type_names
+                                                            : Takes::anything;
                 } else {
                     auto& list = nodes[at].literals;
                     const auto place = std::lower_bound(
@@ -149,7 +154,7 @@ struct Catalogue::Trie {
                 return found;
             }
         }
-        if (nodes[node].placeholder != 0 && (!nodes[node].only_names || may_be_a_name(segment))) {
+        if (nodes[node].placeholder != 0 && takes(nodes[node].takes, segment)) {
             return find(nodes[node].placeholder, segments, at + 1, method);
         }
         return Operation::unknown;

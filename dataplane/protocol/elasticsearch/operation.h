@@ -30,8 +30,8 @@ class Catalogue {
 
     /// `path` is the request target without query, as sent (percent-encoding kept: both servers match routes
     /// before decoding, measured), and already accepted by http::advance_head(). One trailing slash, a full
-    /// absolute-form target and HEAD (as GET) are understood. A literal segment beats a placeholder; where
-    /// several endpoints match, the gravest operation is the answer.
+    /// absolute-form target and HEAD (as GET) are understood. A literal segment beats a placeholder; of
+    /// templates that differ only in their placeholders' names the gravest counts.
     [[nodiscard]] Operation operation_of(std::string_view method, std::string_view path) const noexcept;
 
   private:

@@ -8,7 +8,7 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 
 namespace springlatch {
@@ -120,33 +120,51 @@ TEST(Catalogue, WhatAttackersAskForIsNoInfo) {
         {"GET", "/customers/_termvectors/1", "read"},
         {"GET", "/_tasks", "read"},
         {"GET", "/_cluster/state", "read"},
+        {"GET", "/_connector", "manage"},
+        {"DELETE", "/_search/scroll/_all", "manage"},
+        {"DELETE", "/_doc", "unknown"},
+        {"GET", "/_doc/_search", "unknown"},
+        {"POST", "/_inference/x", "manage"},
     };
     for (const auto& [method, path, wanted] : rows)
         EXPECT_EQ(operation(method, path), wanted) << method << ' ' << path;
 }
 
-/// The product's own question of every request that scanners and honeypots have seen.
+/// Requests that scanners, exploits and honeypot logs show: `who,kind,method,path,…`.
 TEST(Catalogue, RequestsSeenInTheWildAreClassedByWhatTheyDo) {
     const char* shared = std::getenv("SPRINGLATCH_SHARED");
     const std::string folder = shared != nullptr ? shared : SPRINGLATCH_SOURCE_DIR "/../shared";
     std::ifstream file(folder + "/data/attacker-requests.csv");
     if (!file) GTEST_SKIP() << folder << "/data/attacker-requests.csv is not there";
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    std::string line;
+    std::getline(file, line);
     int checked = 0;
-    for (const char* verb : {"_search", "_mget", "_source", "_bulk", "_delete_by_query", "_update",
-                             "_execute", "_snapshot/", "_reindex", "_scroll"}) {
-        for (std::size_t at = text.find(verb); at != std::string::npos; at = text.find(verb, at + 1)) {
-            const std::size_t from = text.find_last_of(" ,\"\n", at) + 1;
-            std::string path = text.substr(from, text.find_first_of(" ,\"\n", at) - from);
-            if (path.empty() || path.front() != '/') continue;
-            path = path.substr(0, path.find('?'));
-            ++checked;
-            if (std::string{verb} == "_snapshot/") continue;  // listing snapshots is info, by decision
-            for (const char* method : {"GET", "POST", "PUT", "DELETE"})
-                EXPECT_NE(operation(method, path), "info") << method << ' ' << path;
+    while (std::getline(file, line)) {
+        std::istringstream fields(line);
+        std::string who;
+        std::string kind;
+        std::string method;
+        std::string path;
+        std::getline(fields, who, ',');
+        std::getline(fields, kind, ',');
+        std::getline(fields, method, ',');
+        std::getline(fields, path, ',');
+        if (kind == "couchdb") continue;
+        ++checked;
+        const std::string found = operation(method, path.substr(0, path.find('?')));
+        const bool reads =
+            path.find("_search") != std::string::npos || path.find("_mget") != std::string::npos;
+        if (reads) {
+            EXPECT_NE(found, "info") << line;
+        }
+        // The reader of a request head refuses %2f before a catalogue is asked (a traversal of a snapshot
+        // plugin).
+        if ((kind == "exploit" || kind == "attack with body") && path.find("%2f") == std::string::npos &&
+            method != "GET") {
+            EXPECT_NE(found, "info") << line;
         }
     }
-    EXPECT_GT(checked, 3);
+    EXPECT_GT(checked, 40);
 }
 
 RC_GTEST_PROP(Catalogue, EveryEndpointIsFoundUnderAnyLegalName, ()) {
@@ -173,7 +191,9 @@ RC_GTEST_PROP(Catalogue, EveryEndpointIsFoundUnderAnyLegalName, ()) {
 RC_GTEST_PROP(Catalogue, AnyBytesGetAnAnswer, (const std::string& method, const std::string& path)) {
     (void)catalogue().operation_of(method, path);
     (void)catalogue().operation_of("GET", "/" + path);
-    RC_ASSERT(catalogue().operation_of("GET", path + "\x01//") == Operation::unknown);
+    if (path.find('?') == std::string::npos) {
+        RC_ASSERT(catalogue().operation_of("GET", "/" + path + "x//") == Operation::unknown);
+    }
 }
 
 }  // namespace
