@@ -37,9 +37,7 @@ OWNER_ONLY = policy([{"id": "owner", "from": ["owner"], "to": ["support-cases"],
 
 
 def field(event, name):
-    """`name` is written with dots; events have it as one key or as nested objects."""
-    if name in event:
-        return event[name]
+    """The value at `name`, written with dots, in an event's nested objects; None if it is not there."""
     for part in name.split("."):
         if not isinstance(event, dict) or part not in event:
             return None
