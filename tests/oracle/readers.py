@@ -117,11 +117,12 @@ def _head(lines):
 def _message_ends(stream, at, version, fields, folded, continued):
     lengths, chunked, odd, expects, expect_odd = [], 0, folded, 0, False
     for name, value, fold in fields:
-        plain = re.sub(rb"[^a-z]", b"", name.lower())
-        if plain == b"contentlength":
+        # `Content_Length` and the like are other names to every server that frames by them: only what some parser drops or stops at makes them alike.
+        plain = re.sub(rb"[^!-~]|:", b"", name.lower())
+        if plain in (b"content-length", b"contentlength"):
             odd |= name.lower() != b"content-length" or not re.fullmatch(rb"\d+", value) or fold
             lengths.append(value)
-        elif plain == b"transferencoding" or plain == b"te" and name.lower() != b"te":
+        elif plain in (b"transfer-encoding", b"transferencoding"):
             odd |= name.lower() != b"transfer-encoding" or value.lower() != b"chunked" or fold
             chunked += 1
         elif plain == b"expect":

@@ -87,6 +87,7 @@ def fragments(frame, size, vlan, identifier):
 class Builder:
     def __init__(self, rng, acks):
         self.rng, self.acks, self.ops, self.edge, self.got, self.server_at, self.client_ack = rng, acks, [], 0, {}, 0, 0
+        self.high = 0  # behind everything that was sent, decoys too
 
     def add(self, *args, **kwargs):
         self.ops.append(Op(*args, **kwargs))
@@ -99,6 +100,7 @@ class Builder:
     def client(self, at, data, flags=ACK | PSH, believed=True, **tricks):
         """A segment; `believed`: a server takes it, so it acknowledges it as its habit is."""
         self.add(True, at, flags, data, self.client_ack, tuple(tricks.items()))
+        self.high = max(self.high, at + len(data))
         if believed:
             for position in range(at, at + len(data)):
                 self.got[position] = True
@@ -151,12 +153,12 @@ def decoy(builder, rng, at, data, trick):
 
 def nuisance(builder, rng):
     """A segment without meaning for the stream, which may make a device lose it."""
-    at, kind = builder.edge, rng.randrange(12)
+    at, kind = rng.choice((builder.edge, builder.high)), rng.randrange(12)
     if kind < 3:
-        builder.add(True, at + rng.choice((0, 1, -1, 100, -1000)), rng.choice((RST, RST | ACK)), rng.choice((b"", b"", b"x")), builder.client_ack,
+        builder.add(True, at + rng.choice((0, 0, 0, 1, -1, 100)), rng.choice((RST, RST | ACK)), rng.choice((b"", b"", b"x")), builder.client_ack,
                     tuple(rng.choice(({}, {"ttl": 1}, {"bad_checksum": True}, {"stamp": -900_000})).items()))
     elif kind < 5:
-        builder.add(True, at + rng.choice((0, 1, 5, -1)), FIN | ACK, rng.choice((b"", b"xx")), builder.client_ack, tuple(rng.choice(({}, {"ttl": 1}, {"bad_checksum": True})).items()))
+        builder.add(True, at + rng.choice((0, 0, 1, 5, -1)), FIN | ACK, rng.choice((b"", b"xx")), builder.client_ack, tuple(rng.choice(({}, {"ttl": 1}, {"bad_checksum": True})).items()))
     elif kind < 7:
         builder.add(True, rng.choice((-1, at - 1, at + 5000)), SYN, rng.choice((b"", http_cases.hidden(rng))), rng.choice((None, builder.client_ack)), tuple(rng.choice(({}, {"isn": 777_777})).items()))
     elif kind == 7:
@@ -244,7 +246,7 @@ def attack_case(rng, streams=None):
         i = rng.randrange(len(pieces))
         pieces.append(pieces.pop(i))
     for start, end, source, trick in pieces:
-        if rng.random() < (0.08 if len(pieces) < 30 else 0.01):
+        if rng.random() < (0.15 if len(pieces) < 30 else 0.01):
             nuisance(builder, rng)
         if trick is None:
             builder.client(shift + start, source[start:end])
