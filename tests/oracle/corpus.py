@@ -220,12 +220,14 @@ def services_of(frames):
         if segment.flags & wire.SYN:
             found.add(segment.source if segment.flags & wire.ACK else segment.destination)
         guessed.add(min(segment.source, segment.destination, key=lambda end: end[1]))
-    return {end for end in found or guessed if end[1] and any(end[0])}
+    mapped = bytes(10) + b"\xff\xff"  # IPv4 in IPv6 form, which a policy does not take
+    return {end for end in found or guessed if end[1] and any(end[0]) and not end[0].startswith(mapped)}
 
 
 def policy_for(services):
     import ipaddress
     policy = copy.deepcopy(tcp_cases.POLICY)
+    del policy["limits"]
     by_ports = collections.defaultdict(set)
     for host, port in services:
         by_ports[host].add(port)
@@ -246,20 +248,18 @@ def run_captures(folder, every, report=print):
         services = services_of(frames or ())
         services_seen += len(services)
         (pathlib.Path(folder) / "policy.json").write_text(json.dumps(policy_for(services)))
-        for options in ((), ("--ignore-checksums",)):
-            try:
-                left = generate.replay_file(path, folder, *options)
-            except generate.Crash as crash:
-                if frames is None and "ended with 1:" in str(crash) and "mbufs" not in str(crash):
-                    break
-                report(f"{path.relative_to(CORPUS)} {options}: {crash}")
-                wrong += 1
-                break
-            violations = checker.check(left, services, only=("h11", "llhttp"))
-            if violations:
-                report(f"{path.relative_to(CORPUS)} {options}: {violations[0]}")
-                wrong += 1
-                break
+        try:
+            left = generate.replay_file(path, folder, "--ignore-checksums")  # many were taken on a sender with checksum offload
+        except generate.Crash as crash:
+            if frames is None and "ended with 1:" in str(crash) and "mbufs" not in str(crash):
+                continue  # another link type, refused in words
+            report(f"{path.relative_to(CORPUS)}: {crash}")
+            wrong += 1
+            continue
+        violations = checker.check(left, services, only=("h11", "llhttp"))
+        if violations:
+            report(f"{path.relative_to(CORPUS)}: {violations[0]}")
+            wrong += 1
     report(f"{len(files)} captures with {services_seen} services, {len(unread)} of another link type or format, {wrong} went wrong")
     return wrong
 

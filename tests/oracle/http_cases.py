@@ -8,7 +8,7 @@ ODD_NUMBERS = (b"+%d", b"-%d", b"0x%x", b"%d.0", b"%de0", b"%d %d", b"%d, %d", b
                b"_%d", b"%d_0", b"'%d'", b"\"%d\"", b"18446744073709551616%d", b"4294967296", b"%d#", b"\v%d", b"0b%d", b"\xef\xbb\xbf%d")
 CODINGS = (b"chunked", b"Chunked", b"xchunked", b"chunkedx", b"chunked, identity", b"identity, chunked", b"chunked,chunked", b"\"chunked\"", b"'chunked'", b"identity",
            b"gzip, chunked", b"chunked;a=b", b",chunked", b"chunked,", b"\tchunked", b"\vchunked", b"chunked\v", b"chunked\0", b"chunk\xe9d", b"\xa0chunked", b"",
-           b"cow", b"chunked\r\n X", b"\r\n chunked", b"\r\n\tchunked", b" \r\n chunked", b"c\hunked", b"chunked\t", b"  chunked  ", b"tchunked", b"\x00chunked")
+           b"cow", b"chunked\r\n X", b"\r\n chunked", b"\r\n\tchunked", b" \r\n chunked", b"c\\hunked", b"chunked\t", b"  chunked  ", b"tchunked", b"\x00chunked")
 NAMES_OF_CODING = (b"Transfer-Encoding", b"transfer-encoding", b"Transfer-Encoding ", b"Transfer-Encoding\t", b" Transfer-Encoding", b"Transfer_Encoding", b"Transfer Encoding",
                    b"Transfer-Encoding\0", b"X: y\rTransfer-Encoding", b"X: y\nTransfer-Encoding", b"Transfer-Encodin\xe7", b"TE", b"\x00Transfer-Encoding",
                    b"Transfer--Encoding", b"\rTransfer-Encoding", b"Transfer-Encoding\r")
