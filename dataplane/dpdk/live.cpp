@@ -174,7 +174,7 @@ int run_worker(void* argument) {
     std::uint64_t last_idle_ns = 0;
     while (!stopping.load(std::memory_order_relaxed)) {
         const std::uint16_t count = worker.source->receive(frames, sides);
-        worker.mailbox.serve(*worker.exchange);
+        worker.mailbox.serve([&worker] { return worker.exchange->counters(); });
         if (count == 0) {
             const std::uint64_t now = unix_ns();
             if (now - last_idle_ns > idle_interval_ns) {

@@ -59,10 +59,11 @@ class Exchange {
 /// Lets another thread read a worker's counters: it asks, the worker copies at a safe point, it reads.
 class CounterMailbox {
   public:
-    /// Worker: answers a request, if there is one.
-    void serve(const Exchange& exchange) noexcept {
+    /// Worker: answers a request, if there is one, with what `counters` returns.
+    template <typename Source>
+    void serve(Source&& counters) {
         if (state_.load(std::memory_order_acquire) == State::wanted) {
-            copy_ = exchange.counters();
+            copy_ = counters();
             state_.store(State::ready, std::memory_order_release);
         }
     }

@@ -89,7 +89,7 @@ struct FlowCold {
     std::uint64_t heads_in_flight = 0;  ///< bit i: the i-th unanswered request was HEAD
     std::uint32_t head = no_index;      ///< open head in the pool of heads that come in pieces
     std::uint32_t retained = no_index;  ///< last retained block (a ring: its next is the first)
-    std::uint16_t requests = 0;         ///< judged on this connection, modulo 2^16
+    std::uint16_t requests = 0;         ///< forwarded on this connection, modulo 2^16
     std::uint16_t incarnation = 0;      ///< tells connections on the same tuple apart in events
     std::uint8_t in_flight = 0;         ///< forwarded requests whose answer has not ended
     RequestPhase phase = RequestPhase::head;

@@ -73,8 +73,8 @@ void Inspector::Impl::syn_ack_from_server(Packet& packet) noexcept {
         handshake->flags = static_cast<std::uint8_t>((handshake->flags & ~half_open_flag::established) |
                                                      half_open_flag::syn_ack_seen);
         if ((handshake->flags & half_open_flag::client_scale) != 0 && decoded.options.window_scale != 0xff) {
-            handshake->scales =
-                static_cast<std::uint8_t>((handshake->scales & 0x0fU) | (decoded.options.window_scale << 4U));
+            handshake->scales = static_cast<std::uint8_t>(
+                (handshake->scales & 0x0fU) | (std::uint32_t{decoded.options.window_scale} << 4U));
         } else {
             handshake->scales = 0;
         }

@@ -182,9 +182,10 @@ class Inspector::Impl {
                            std::uint16_t rule) noexcept;
     [[nodiscard]] RequestView view_of(const http::HeadState& head,
                                       std::span<const std::byte> bytes) const noexcept;
+    /// `number`: of the request on its connection, from 1; a denied one has the number it would have had.
     void report_request(const Packet& packet, std::uint32_t index, const RequestView& request,
-                        EventAction action, Reason reason, std::uint16_t rule,
-                        std::uint64_t request_bytes) noexcept;
+                        EventAction action, Reason reason, std::uint16_t rule, std::uint64_t request_bytes,
+                        std::uint16_t number) noexcept;
 
     [[nodiscard]] FlowHot& hot(std::uint32_t index) noexcept { return table_.hot(index); }
     [[nodiscard]] FlowCold& cold(std::uint32_t index) noexcept { return table_.cold(index); }

@@ -71,7 +71,7 @@ RequestView Inspector::Impl::view_of(const http::HeadState& head,
 
 void Inspector::Impl::report_request(const Packet& packet, std::uint32_t index, const RequestView& request,
                                      EventAction action, Reason reason, std::uint16_t rule,
-                                     std::uint64_t request_bytes) noexcept {
+                                     std::uint64_t request_bytes, std::uint16_t number) noexcept {
     EventRecord event = record(EventKind::request, &packet, index);
     event.action = action;
     event.reason = reason;
@@ -81,7 +81,6 @@ void Inspector::Impl::report_request(const Packet& packet, std::uint32_t index, 
     event.credentials = static_cast<std::uint8_t>(request.head->credentials);
     event.version_minor = request.head->version_minor;
     event.request_bytes = request_bytes;
-    const std::uint16_t number = cold(index).requests;
     event.request_number = number == 0 ? 0x1'0000U : number;
     emit(event, request.path, request.query, request.user_agent);
 }

@@ -267,7 +267,7 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
         decision.action = policy_->default_action();  // an HTTP/1.0 server never says 100 (RFC 9110 §10.1.1)
         decision.reason = Reason::expectation_not_allowed;
     }
-    ++state.requests;
+    const auto next_number = static_cast<std::uint16_t>(state.requests + 1U);
     const std::uint64_t request_bytes = result.bytes + (result.lf_pending ? 1U : 0U) + head.content_length;
     if (packet.verdict != nullptr) {
         packet.verdict->rule = decision.rule;
@@ -275,7 +275,7 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
     if (decision.action != Action::allow && decision.mode == Mode::enforce) {
         ++counters_.requests_denied[static_cast<std::size_t>(decision.reason)];
         report_request(packet, index, request, EventAction::denied, decision.reason, decision.rule,
-                       request_bytes);
+                       request_bytes, next_number);
         if (!has_body(head)) {
             report_pipelined(packet, index, bytes.subspan(result.bytes));
         }
@@ -292,7 +292,8 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
         ++counters_.requests_allowed;
     }
     report_request(packet, index, request, would_deny ? EventAction::would_deny : EventAction::allowed,
-                   decision.reason, decision.rule, request_bytes);
+                   decision.reason, decision.rule, request_bytes, next_number);
+    ++state.requests;
     if (state.in_flight < 64) {
         if (head.method == http::Method::head) {
             state.heads_in_flight |= std::uint64_t{1} << state.in_flight;
@@ -339,10 +340,10 @@ Inspector::Impl::StreamResult Inspector::Impl::refuse_head(Packet& packet, std::
     const EventAction action = observing_ ? EventAction::would_deny : EventAction::denied;
     const bool is_request = head.method != http::Method::unknown && head.target.bytes > 0;
     if (is_request) {
-        ++state.requests;
         ++(observing_ ? counters_.requests_would_deny
                       : counters_.requests_denied)[static_cast<std::size_t>(reason)];
-        report_request(packet, index, view_of(head, bytes), action, reason, no_rule, 0);
+        report_request(packet, index, view_of(head, bytes), action, reason, no_rule, 0,
+                       static_cast<std::uint16_t>(state.requests + 1U));
     } else {
         report_connection(packet, index, action, reason, no_rule);
     }
@@ -368,7 +369,6 @@ void Inspector::Impl::report_pipelined(const Packet& packet, std::uint32_t index
         if (result.status != http::HeadStatus::complete) {
             return;
         }
-        ++cold(index).requests;
         ++counters_.requests_denied[static_cast<std::size_t>(Reason::connection_cut)];
         report_request(packet, index, view_of(head, rest), EventAction::denied, Reason::connection_cut,
                        no_rule, result.bytes + head.content_length);

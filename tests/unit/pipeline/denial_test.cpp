@@ -103,6 +103,11 @@ TEST(Denial, PipelinedRequestsTheAllowedPrefixLeavesShortened) {
     const auto responses = wire.log.of(EventKind::response);
     ASSERT_EQ(responses.size(), 2U) << "two allowed requests never got their answer";
     EXPECT_EQ(responses[0].record.complete, 0);
+    EXPECT_EQ(responses[0].record.request_number, 1U);
+    EXPECT_EQ(responses[1].record.request_number, 2U);
+    const auto requests = wire.log.of(EventKind::request);
+    EXPECT_EQ(requests[2].record.request_number, 3U);
+    EXPECT_EQ(requests[3].record.request_number, 4U);
 }
 
 TEST(Denial, SourceThatNoRuleAllowsIsRefusedAtItsSyn) {

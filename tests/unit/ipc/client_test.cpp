@@ -1,0 +1,125 @@
+// The data plane's end of the channel: it must work on whatever the control process does.
+#include "dataplane/ipc/client.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "dataplane/ipc/ring.h"
+
+namespace springlatch {
+namespace {
+
+constexpr std::uint64_t second = 1'000'000'000U;
+
+/// A control process that the test plays.
+struct Listener {
+    std::string path;
+    int listening = -1;
+    int peer = -1;
+    explicit Listener(std::string at) : path(std::move(at)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+        unlink(path.c_str());
+        listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(listen(listening, 1), 0);
+    }
+    ~Listener() {
+        if (peer >= 0) close(peer);
+        close(listening);
+        unlink(path.c_str());
+    }
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    void take_peer() { peer = accept(listening, nullptr, nullptr); }
+};
+
+[[nodiscard]] std::string socket_path(const char* name) {
+    return std::filesystem::temp_directory_path() /
+           (std::string{"springlatch-client-"} + std::to_string(getpid()) + name);
+}
+
+TEST(ChannelClient, SaysHelloWithTheRings) {
+    Listener listener(socket_path("hello"));
+    auto ring = RingMemory::create("test");
+    ASSERT_TRUE(ring.has_value());
+    HelloMessage hello;
+    hello.pid = 42;
+    ChannelClient client(listener.path, hello, {ring->fd()});
+    EXPECT_FALSE(client.poll(second));
+    ASSERT_TRUE(client.connected());
+    listener.take_peer();
+    HelloMessage got;
+    iovec body{.iov_base = &got, .iov_len = sizeof got};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &body;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    ASSERT_EQ(recvmsg(listener.peer, &message, 0), static_cast<ssize_t>(sizeof got));
+    EXPECT_EQ(got.pid, 42U);
+    EXPECT_EQ(got.header.workers, 1U);
+    int fd = -1;
+    ASSERT_NE(CMSG_FIRSTHDR(&message), nullptr);
+    std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+    EXPECT_TRUE(RingMemory::adopt(fd).has_value());
+}
+
+TEST(ChannelClient, TriesAgainEverySecondAndNotMoreOften) {
+    const std::string path = socket_path("again");
+    ChannelClient client(path, {}, {0});
+    EXPECT_FALSE(client.poll(1 * second));
+    const Listener listener(path);
+    EXPECT_FALSE(client.poll(second + second / 2));
+    EXPECT_FALSE(client.connected());
+    EXPECT_FALSE(client.poll(2 * second));
+    EXPECT_TRUE(client.connected());
+}
+
+TEST(ChannelClient, APeerThatDoesNotReadNeverHoldsItUp) {
+    Listener listener(socket_path("mute"));
+    ChannelClient client(listener.path, {}, {0});
+    (void)client.poll(second);
+    ASSERT_TRUE(client.connected());
+    for (int i = 0; i < 2000; ++i) client.send(StatusMessage{});
+    EXPECT_TRUE(client.connected());
+}
+
+TEST(ChannelClient, AStopIsObeyedAndNonsenseEndsTheConnection) {
+    Listener listener(socket_path("stop"));
+    ChannelClient client(listener.path, {}, {0});
+    (void)client.poll(second);
+    listener.take_peer();
+    const MessageHeader stop{
+        .version = channel_version, .type = MessageType::stop, .bytes = sizeof(MessageHeader), .workers = 0};
+    ASSERT_EQ(send(listener.peer, &stop, sizeof stop, 0), static_cast<ssize_t>(sizeof stop));
+    EXPECT_TRUE(client.poll(second));
+    ASSERT_EQ(send(listener.peer, "nonsense", 8, 0), 8);
+    EXPECT_FALSE(client.poll(second));
+    EXPECT_FALSE(client.connected());
+}
+
+TEST(ChannelClient, APeerThatGoesAwayIsNoticed) {
+    Listener listener(socket_path("gone"));
+    ChannelClient client(listener.path, {}, {0});
+    (void)client.poll(second);
+    listener.take_peer();
+    close(listener.peer);
+    listener.peer = -1;
+    EXPECT_FALSE(client.poll(second));
+    EXPECT_FALSE(client.connected());
+    client.send(StatusMessage{});
+}
+
+}  // namespace
+}  // namespace springlatch
