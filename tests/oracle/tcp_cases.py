@@ -204,8 +204,43 @@ def handshake(builder, rng):
         builder.handshake()
 
 
+def far_case(rng, legal):
+    """A body longer than an unscaled window, in any order; its end, with the next request behind it, may come first."""
+    builder = Builder(rng, rng.choice(("each", "some", "never")))
+    scale = (("options", b"\2\4\5\xb4\1\3\3\x0e"),)
+    builder.add(True, -1, SYN, ack=None, tricks=scale)
+    builder.add(False, -1, SYN | ACK, tricks=scale)
+    builder.add(True, 0, ACK)
+    builder.add(False, 0, ACK)  # the first window that is scaled
+    size = rng.choice((300, 1500, 20_000, 70_000, 200_000))
+    head = b"POST /_bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YTpi\r\nContent-Length: %d\r\n\r\n" % size
+    body = (b'{"index":{}}\n' * (size // 12))[:size - 40]
+    body += (b"\r\n" + http_cases.hidden(rng)).rjust(size - len(body), b"\n")[:size - len(body)]
+    tail = http_cases.legal(rng) if legal else http_cases.hidden(rng)
+    stream = head + body + tail
+    builder.client(0, head)
+    rest = [(start, min(start + 1400, len(stream))) for start in range(len(head), len(stream), 1400)]
+    order = rng.randrange(3)
+    if order == 0:
+        rest.insert(0, rest.pop())
+    elif order == 1:
+        rng.shuffle(rest)
+    for start, end in rest:
+        builder.client(start, stream[start:end])
+    if not legal:
+        for _ in range(rng.randrange(4)):  # again, at other borders and with other bytes
+            start = rng.randrange(len(stream))
+            data = stream[start:start + 1400]
+            builder.client(start, data if rng.random() < 0.5 else bytes(reversed(data)), believed=False)
+        builder.client(max(0, len(stream) - 1000), stream[-1000:])
+    return Case("legal/far" if legal else "attack/far", legal, builder.ops, stream, isn=rng.choice((rng.randrange(1 << 32), (1 << 32) - rng.randrange(1, size))), server_isn=rng.randrange(1 << 32),
+                v6=rng.random() < 0.2, stamps=rng.random() < 0.5)
+
+
 def attack_case(rng, streams=None):
     """`streams`: material to choose from besides what is composed."""
+    if rng.random() < 0.02:
+        return far_case(rng, legal=False)
     paired = rng.random() < 0.45
     if paired:
         stream, other = http_cases.pair(rng)
@@ -248,7 +283,9 @@ def attack_case(rng, streams=None):
     for start, end, source, trick in pieces:
         if rng.random() < (0.15 if len(pieces) < 30 else 0.01):
             nuisance(builder, rng)
-        if trick is None:
+        if trick is None and rng.random() < 0.04:
+            decoy(builder, rng, shift + start, source[start:end], rng.choice(IGNORED))
+        elif trick is None:
             builder.client(shift + start, source[start:end])
         else:
             decoy(builder, rng, shift + start, source[start:end], trick)
@@ -264,6 +301,8 @@ def attack_case(rng, streams=None):
 
 def legal_case(rng):
     """Odd but legal: it must leave whole."""
+    if rng.random() < 0.02:
+        return far_case(rng, legal=True)
     requests = [http_cases.legal(rng) for _ in range(rng.choice((1, 1, 1, 2, 3, 12)))]
     expect = rng.random() < 0.1
     if expect:
@@ -280,17 +319,23 @@ def legal_case(rng):
             continue
         part = [(at + start, group[start:end]) for start, end in cuts(rng, len(group))]
         kind = rng.randrange(6)
-        if kind == 0 and len(part) > 1:
+        reordered = kind == 0 and len(part) > 1
+        late = [0] * len(part)
+        if reordered:
             strict = False
             reorder = rng.choice((3, 300))
-            part = [piece for _, piece in sorted(enumerate(part), key=lambda item: item[0] + rng.random() * reorder)]
+            order = sorted(range(len(part)), key=lambda place: place + rng.random() * reorder)
+            part, late = [part[place] for place in order], [min(0, place - now) * 10 for now, place in enumerate(order)]
         elif kind == 1:  # retransmissions, the same or packed anew
             for _ in range(rng.randrange(1, 4)):
                 i = rng.randrange(len(part))
                 start = part[i][0] - rng.randrange(0, min(40, part[i][0] - at) + 1)
                 end = part[i][0] + len(part[i][1])
                 part.insert(i + 1, (start, group[start - at:end - at]))
-        for start, data in part:
+        for number, (start, data) in enumerate(part):
+            if reordered:
+                builder.client(start, data, stamp=late[number])  # a segment that was overtaken carries an older time stamp
+                continue
             builder.client(start, data)
             kind = rng.randrange(30)
             if kind == 0 and strict and builder.edge > 0:
