@@ -371,7 +371,8 @@ void Inspector::Impl::report_pipelined(const Packet& packet, std::uint32_t index
         }
         ++counters_.requests_denied[static_cast<std::size_t>(Reason::connection_cut)];
         report_request(packet, index, view_of(head, rest), EventAction::denied, Reason::connection_cut,
-                       no_rule, result.bytes + head.content_length);
+                       no_rule, result.bytes + head.content_length,
+                       static_cast<std::uint16_t>(cold(index).requests + 2U + static_cast<unsigned>(i)));
         if (has_body(head)) {
             return;
         }
