@@ -152,6 +152,10 @@ def replay(step):
     pytest(step, "tests/replay")
 
 
+def oracle(step):
+    pytest(step, "tests/oracle")
+
+
 def docs(step):
     pytest(step, "tests/docs")
 
@@ -207,11 +211,11 @@ def tidy(step):
 
 
 STEPS = {
-    "includes": includes, "format": formatting, "unit": unit, "replay": replay, "docs": docs, "live": live,
+    "includes": includes, "format": formatting, "unit": unit, "replay": replay, "oracle": oracle, "docs": docs, "live": live,
     "asan": asan, "tsan": tsan, "fuzz": fuzz, "clang": clang, "tidy": tidy,
 }
 QUICK = ("includes", "unit", "replay")
-NEEDS = {"replay": "unit", "docs": "unit", "live": "unit", "tidy": "clang"}  # a step without its build is skipped
+NEEDS = {"replay": "unit", "oracle": "unit", "docs": "unit", "live": "unit", "tidy": "clang"}  # a step without its build is skipped
 
 
 def coverage(step):
