@@ -70,11 +70,16 @@ def _destination_offsets(frame, size):
 
 
 def bases(connection):
-    """Every sequence number at which a server may take the client's stream to begin."""
+    """{sequence number at which a server may take the client's stream to begin: since when}: a SYN-ACK, and a segment of the client that acknowledges it."""
     found = {}
     for order, segment in connection.to_client:
         if segment.flags & (wire.SYN | wire.ACK | wire.RST) == wire.SYN | wire.ACK:
-            found.setdefault(segment.acknowledgement, order)
+            base, expected = segment.acknowledgement, (segment.sequence + 1) % wire.MODULUS
+            for later, answer in connection.to_server:
+                if later > order and answer.flags & (wire.SYN | wire.RST | wire.ACK) == wire.ACK and answer.acknowledgement == expected \
+                        and 0 <= wire.distance(base, answer.sequence) < WINDOW:
+                    found[base] = min(later - 1, found.get(base, later))
+                    break
     return found
 
 
