@@ -9,7 +9,6 @@
 
 #include <array>
 #include <atomic>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "dataplane/dpdk/clock.h"
 #include "dataplane/dpdk/ports.h"
 #include "dataplane/dpdk/reporting.h"
+#include "dataplane/dpdk/stop.h"
 #include "dataplane/dpdk/worker.h"
 #include "dataplane/flow/key.h"
 #include "dataplane/packet/decode.h"
@@ -32,12 +32,6 @@ constexpr std::uint64_t idle_interval_ns = 1'000'000;
 constexpr unsigned main_interval_us = 20'000;
 constexpr std::uint64_t status_interval_ns = 1'000'000'000U;
 constexpr std::uint64_t link_interval_ns = 200'000'000U;
-
-std::atomic<bool> stopping{false};
-
-void on_signal(int) {
-    stopping.store(true, std::memory_order_relaxed);
-}
 
 /// An idle worker: polls on, or gives the processor away for ever longer moments.
 class Patience {
@@ -172,7 +166,7 @@ int run_worker(void* argument) {
     std::array<std::uint64_t, burst_frames> times{};
     Patience patience(worker.polling);
     std::uint64_t last_idle_ns = 0;
-    while (!stopping.load(std::memory_order_relaxed)) {
+    while (!stop_requested()) {
         const std::uint16_t count = worker.source->receive(frames, sides);
         worker.mailbox.serve([&worker] { return worker.exchange->counters(); });
         if (count == 0) {
@@ -201,7 +195,10 @@ struct Dispatcher {
     std::vector<MbufRing> to_worker;
     std::vector<MbufRing> from_worker;
     Polling polling = Polling::adaptive;
-    std::atomic<std::uint64_t> overflow{0};  ///< frames that found a worker's ring full
+    std::array<std::atomic<std::uint64_t>, 2>
+        overflow{};  ///< frames that found a worker's ring full, by the side on which they came
+    std::array<std::atomic<std::uint64_t>, 2>
+        refused{};  ///< frames that a port did not take, by the side on which they should have left
 };
 
 [[nodiscard]] std::size_t owner_of(const Dispatcher& dispatcher, rte_mbuf* frame) noexcept {
@@ -224,8 +221,8 @@ struct Dispatcher {
         worked = worked || count > 0;
         for (unsigned i = 0; i < count; ++i) {
             if (rte_eth_tx_burst(dispatcher.ports[frames[i]->port], 0, &frames[i], 1) == 0) {
+                dispatcher.refused[frames[i]->port].fetch_add(1, std::memory_order_relaxed);
                 rte_pktmbuf_free(frames[i]);
-                dispatcher.overflow.fetch_add(1, std::memory_order_relaxed);
             }
         }
     }
@@ -238,12 +235,13 @@ int run_dispatcher(void* argument) {
     std::array<rte_mbuf*, burst_frames> frames{};
     std::array<Side, burst_frames> sides{};
     Patience patience(dispatcher.polling);
-    while (!stopping.load(std::memory_order_relaxed)) {
+    while (!stop_requested()) {
         const std::uint16_t count = source.receive(frames, sides);
         for (std::uint16_t i = 0; i < count; ++i) {
             frames[i]->port = static_cast<std::uint16_t>(sides[i]);
             rte_ring* ring = dispatcher.to_worker[owner_of(dispatcher, frames[i])].get();
-            dispatcher.overflow.fetch_add(enqueue(ring, {&frames[i], 1}), std::memory_order_relaxed);
+            dispatcher.overflow[static_cast<std::size_t>(sides[i])].fetch_add(enqueue(ring, {&frames[i], 1}),
+                                                                              std::memory_order_relaxed);
         }
         if (send_back(dispatcher) || count > 0) {
             patience.worked();
@@ -368,7 +366,8 @@ class Appliance {
         supervise();
         rte_eal_mp_wait_lcore();
         if (dispatcher_) {
-            (void)send_back(*dispatcher_);
+            while (send_back(*dispatcher_)) {
+            }
             drain(dispatcher_->to_worker);
             drain(dispatcher_->from_worker);
         }
@@ -382,10 +381,10 @@ class Appliance {
         LinkFollower links(outside_, inside_);
         std::uint64_t status_ns = 0;
         std::uint64_t link_ns = 0;
-        while (!stopping.load(std::memory_order_relaxed)) {
+        while (!stop_requested()) {
             const std::uint64_t now = unix_ns();
             if (reporting_.poll(now)) {
-                stopping.store(true, std::memory_order_relaxed);
+                request_stop();
             }
             if (now - link_ns >= link_interval_ns) {
                 link_ns = now;
@@ -407,9 +406,14 @@ class Appliance {
     /// What the dispatcher dropped is told with the first worker's counters.
     [[nodiscard]] Counters with_overflow(std::uint32_t worker, Counters counters) const noexcept {
         if (worker == 0 && dispatcher_) {
-            const std::uint64_t overflow = dispatcher_->overflow.load(std::memory_order_relaxed);
-            counters.frames_in[0] += overflow;
-            counters.frames_dropped[static_cast<std::size_t>(Reason::link_down)] += overflow;
+            for (std::size_t side = 0; side < 2; ++side) {
+                const std::uint64_t overflow = dispatcher_->overflow[side].load(std::memory_order_relaxed);
+                const std::uint64_t refused = dispatcher_->refused[side].load(std::memory_order_relaxed);
+                counters.frames_in[side] += overflow;
+                counters.frames_dropped[static_cast<std::size_t>(Reason::out_of_resources)] += overflow;
+                counters.frames_forwarded[side] -= std::min(refused, counters.frames_forwarded[side]);
+                counters.frames_dropped[static_cast<std::size_t>(Reason::link_down)] += refused;
+            }
         }
         return counters;
     }
@@ -433,14 +437,19 @@ int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
     if (!outside_name || !inside_name) {
         return fail(!outside_name ? outside_name.error() : inside_name.error());
     }
-    if (outside_name->device == inside_name->device) {
-        return fail("--outside and --inside are both '" + outside_name->device +
+    if (outside_name->device == inside_name->device || outside_name->hardware() == inside_name->hardware()) {
+        return fail("--outside and --inside are both '" + outside_name->hardware() +
                     "'; two different ports are needed");
     }
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    sigaction(SIGTERM, &action, nullptr);
-    sigaction(SIGINT, &action, nullptr);
+    std::vector<PortLock> locks;
+    for (const PortName* name : {&*outside_name, &*inside_name}) {
+        auto lock = PortLock::take(*name);
+        if (!lock) {
+            return fail(lock.error());
+        }
+        locks.push_back(std::move(*lock));
+    }
+    stop_on_signals();
 
     // Held segments must never starve the ports of buffers.
     const std::uint32_t lcores = options.workers + 1;
@@ -465,7 +474,11 @@ int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
         return fail(reporting.error());
     }
     {
-        const PortSetup setup{.queues = static_cast<std::uint16_t>(options.workers)};
+        // Both or none: a connection whose two directions were spread differently would be torn apart.
+        const auto workers = static_cast<std::uint16_t>(options.workers);
+        const bool spread =
+            Port::can_spread(*outside_name, workers) && Port::can_spread(*inside_name, workers);
+        const PortSetup setup{.queues = spread ? workers : std::uint16_t{1}};
         auto outside = Port::open(*outside_name, *pool, setup);
         if (!outside) {
             return fail(outside.error());

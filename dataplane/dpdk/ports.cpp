@@ -1,14 +1,20 @@
 #include "dataplane/dpdk/ports.h"
 
+#include <net/if.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -73,7 +79,61 @@ constexpr std::uint64_t mebibyte = 1U << 20U;
     return key;
 }
 
+/// Of a vdev that sits on a network interface; "" for others.
+[[nodiscard]] std::string interface_of(const PortName& name) {
+    static const std::regex argument("(^|,)iface=([^,]+)");
+    std::smatch found;
+    return std::regex_search(name.arguments, found, argument) ? found[2].str() : std::string{};
+}
+
+constexpr std::uint64_t spread_fields = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP;
+
+[[nodiscard]] bool spreads(const rte_eth_dev_info& info, std::uint16_t queues) noexcept {
+    return info.max_rx_queues >= queues && info.max_tx_queues >= queues &&
+           (info.flow_type_rss_offloads & spread_fields) == spread_fields &&
+           info.hash_key_size <= std::tuple_size_v<decltype(symmetric_key())>;
+}
+
 }  // namespace
+
+std::string PortName::hardware() const {
+    const std::string interface = interface_of(*this);
+    return interface.empty() ? device : interface;
+}
+
+tl::expected<PortLock, std::string> PortLock::take(const PortName& name) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string key = "springlatch/" + name.hardware();  // abstract: behind a zero byte
+    std::memcpy(address.sun_path + 1, key.data(), std::min(key.size(), sizeof address.sun_path - 1));
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
+                                              std::min(key.size(), sizeof address.sun_path - 1));
+    if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&address), bytes) != 0) {
+        const int error = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return tl::unexpected("port " + name.hardware() + ": " +
+                              (error == EADDRINUSE
+                                   ? std::string{"another springlatch-dataplane has it; stop that one first"}
+                                   : std::strerror(error)));
+    }
+    return PortLock(fd);
+}
+
+PortLock::~PortLock() {
+    if (fd_ >= 0) {
+        close(fd_);
+    }
+}
+
+bool Port::can_spread(const PortName& name, std::uint16_t queues) noexcept {
+    std::uint16_t id = 0;
+    rte_eth_dev_info info{};
+    return rte_eth_dev_get_port_by_name(name.device.c_str(), &id) == 0 &&
+           rte_eth_dev_info_get(id, &info) == 0 && spreads(info, queues);
+}
 
 tl::expected<PortName, std::string> parse_port(const std::string& text) {
     static const std::regex pci("([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7]");
@@ -91,6 +151,11 @@ tl::expected<PortName, std::string> parse_port(const std::string& text) {
         return name;
     }
     static const std::regex vdev("(net|eth)_[a-z0-9_]+");
+    const std::string interface = interface_of(name);
+    if (!interface.empty() && if_nametoindex(interface.c_str()) == 0) {
+        return tl::unexpected("port '" + text + "': there is no interface " + interface +
+                              " here (ip link shows those that there are)");
+    }
     if (!std::regex_match(name.device, vdev)) {
         return tl::unexpected(
             "port '" + text +
@@ -158,10 +223,14 @@ tl::expected<Eal, std::string> Eal::start(const EalNeeds& needs) {
 Eal::Eal(Eal&& other) noexcept : owner_(std::exchange(other.owner_, false)) {}
 
 Eal::~Eal() {
-    if (owner_) {
-        rte_eal_cleanup();
+    if (!owner_) {
+        return;
+    }
+    const std::filesystem::path folder = rte_eal_get_runtime_dir();
+    rte_eal_cleanup();
+    if (folder.filename() == file_prefix()) {
         std::error_code ignored;  // without hugepages DPDK leaves its runtime folder behind
-        std::filesystem::remove_all("/var/run/dpdk/" + file_prefix(), ignored);
+        std::filesystem::remove_all(folder, ignored);
     }
 }
 
@@ -195,17 +264,15 @@ tl::expected<Port, std::string> Port::open(const PortName& name, rte_mempool* po
         return failed("does not tell what it can do", result);
     }
     rte_eth_conf configuration{};
-    const std::uint64_t hash_fields = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP;
     auto key = symmetric_key();
     // Without receive-side scaling by all of addresses and ports a second queue would tear connections apart.
-    if (setup.queues > 1 && info.max_rx_queues >= setup.queues && info.max_tx_queues >= setup.queues &&
-        (info.flow_type_rss_offloads & hash_fields) == hash_fields && info.hash_key_size <= key.size()) {
+    if (setup.queues > 1 && spreads(info, setup.queues)) {
         port.receive_queues_ = setup.queues;
         configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         configuration.rx_adv_conf.rss_conf = {
             .rss_key = key.data(),
             .rss_key_len = info.hash_key_size != 0 ? info.hash_key_size : std::uint8_t{40},
-            .rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP)};
+            .rss_hf = info.flow_type_rss_offloads & spread_fields};
     }
     port.transmit_queues_ =
         std::min<std::uint16_t>(setup.queues, std::max<std::uint16_t>(info.max_tx_queues, 1));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 #include <vector>
 
 #include "dataplane/dpdk/options.h"
@@ -17,7 +18,25 @@ struct PortName {
     std::string device;     ///< what DPDK calls it: "0000:01:00.0", "net_af_packet0"
     std::string arguments;  ///< of a vdev, "" for PCI: "iface=o0"
     bool is_pci = false;
+    /// What two names of the same thing have in common: the interface of a vdev that sits on one, else the
+    /// device.
+    [[nodiscard]] std::string hardware() const;
 };
+
+/// Held while a port is in use, so that no second data plane takes it (an abstract unix socket: gone with the
+/// process).
+class PortLock {
+  public:
+    [[nodiscard]] static tl::expected<PortLock, std::string> take(const PortName& name);
+    PortLock(PortLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    PortLock& operator=(PortLock&&) = delete;
+    ~PortLock();
+
+  private:
+    explicit PortLock(int fd) noexcept : fd_(fd) {}
+    int fd_;
+};
+
 /// Error: one line that says what was found and what is allowed.
 [[nodiscard]] tl::expected<PortName, std::string> parse_port(const std::string& text);
 
@@ -61,6 +80,9 @@ class Port {
     Port(Port&& other) noexcept;
     Port& operator=(Port&&) = delete;
     ~Port();
+
+    /// True if the device can spread connections over that many queues, both directions of one to the same.
+    [[nodiscard]] static bool can_spread(const PortName& name, std::uint16_t queues) noexcept;
 
     [[nodiscard]] std::uint16_t id() const noexcept { return id_; }
     [[nodiscard]] std::uint16_t receive_queues() const noexcept { return receive_queues_; }

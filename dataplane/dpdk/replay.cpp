@@ -13,6 +13,7 @@
 #include "dataplane/dpdk/clock.h"
 #include "dataplane/dpdk/ports.h"
 #include "dataplane/dpdk/reporting.h"
+#include "dataplane/dpdk/stop.h"
 #include "dataplane/dpdk/worker.h"
 #include "dataplane/flow/key.h"
 #include "dataplane/packet/decode.h"
@@ -119,8 +120,13 @@ class RemoveAtEnd {
     std::array<rte_mbuf*, 32> burst{};
     std::uint64_t frames = 0;
     bool deserted = false;
+    bool stopped = false;
+    stop_on_signals();
     for (int empty = 0; !deserted && frames < capture.frames && empty < empty_polls_max;) {
-        (void)reporting.poll(unix_ns());
+        if (reporting.poll(unix_ns()) || stop_requested()) {
+            stopped = true;
+            break;
+        }
         if (reporting.free_slots() < ring_reserve_slots) {
             deserted = reporting.has_channel() && !reporting.connected();
             usleep(200);  // live traffic never waits for its events, a replay does
@@ -143,6 +149,9 @@ class RemoveAtEnd {
     for (std::uint32_t i = 0; i < shards.size(); ++i) {
         shards[i].exchange->finish(sink.now_ns, sink);
         reporting.status(i, shards[i].exchange->counters(), 3, true, sink.now_ns);
+    }
+    if (stopped) {
+        return fail("stopped before the end of the capture");
     }
     if (deserted) {
         return fail("the control process went away during the replay");
@@ -171,7 +180,11 @@ int run_replay(const DataplaneOptions& options, const LoadedPolicy& policy) {
     if (!std::filesystem::is_directory(std::filesystem::path(target).parent_path())) {
         return fail(options.forwarded + ": its folder does not exist");
     }
-    const std::string raw = target + ".raw";
+    std::error_code none;
+    if (std::filesystem::equivalent(target, options.replay, none)) {
+        return fail("--forwarded names the capture itself: " + options.forwarded);
+    }
+    const std::string raw = target + "." + std::to_string(getpid()) + ".raw";
     if (std::filesystem::absolute(options.replay).string().find(',') != std::string::npos ||
         raw.find(',') != std::string::npos) {
         return fail("a path with a comma cannot be given to the pcap driver");

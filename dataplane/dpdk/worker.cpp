@@ -15,6 +15,7 @@ namespace {
 Exchange::Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t held_segments)
     : inspector_(inspector), pool_(pool), output_(held_segments) {
     departing_.reserve(output_.departures.capacity());
+    leaving_.reserve(output_.departures.capacity());
 }
 
 void Exchange::inspect(std::span<rte_mbuf* const> frames, std::span<const Side> sides,
@@ -81,6 +82,7 @@ void Exchange::carry_out(FrameSink& sink) noexcept {
             departing_side_ = departure.out;
         }
         departing_.push_back(frame);
+        leaving_.push_back({frame->pkt_len, departure.handle == nullptr});
     }
     flush(departing_side_, sink);
     for (const FrameHandle handle : output_.freed) {
@@ -89,10 +91,21 @@ void Exchange::carry_out(FrameSink& sink) noexcept {
 }
 
 void Exchange::flush(Side out, FrameSink& sink) noexcept {
-    if (!departing_.empty()) {
-        refused_[static_cast<std::size_t>(out)] += sink.send(out, departing_);
-        departing_.clear();
+    if (departing_.empty()) {
+        return;
     }
+    const auto side = static_cast<std::size_t>(out);
+    const std::uint32_t refused = sink.send(out, departing_);
+    for (std::size_t i = leaving_.size() - refused; i < leaving_.size(); ++i) {
+        if (leaving_[i].made) {
+            ++made_lost_[side];
+        } else {
+            ++refused_[side];
+            refused_bytes_[side] += leaving_[i].bytes;
+        }
+    }
+    departing_.clear();
+    leaving_.clear();
 }
 
 Counters Exchange::counters() const noexcept {
@@ -101,6 +114,7 @@ Counters Exchange::counters() const noexcept {
         sum.frames_in[side] += frames_in_[side];
         sum.bytes_in[side] += bytes_in_[side];
         sum.frames_forwarded[side] -= refused_[side];
+        sum.bytes_forwarded[side] -= refused_bytes_[side];
         sum.frames_made[side] -= made_lost_[side];
         sum.frames_dropped[static_cast<std::size_t>(Reason::link_down)] += refused_[side];
     }

@@ -19,7 +19,7 @@ namespace springlatch {
 class FrameSink {
   public:
     virtual ~FrameSink() = default;
-    /// Returns how many were refused (and freed).
+    /// Returns how many at the end of `frames` were refused (and freed).
     virtual std::uint32_t send(Side out, std::span<rte_mbuf*> frames) noexcept = 0;
 };
 
@@ -40,6 +40,10 @@ class Exchange {
     [[nodiscard]] Counters counters() const noexcept;
 
   private:
+    struct Leaving {
+        std::uint32_t bytes = 0;
+        bool made = false;
+    };
     void carry_out(FrameSink& sink) noexcept;
     void flush(Side out, FrameSink& sink) noexcept;
 
@@ -48,11 +52,13 @@ class Exchange {
     Output output_;
     std::array<Frame, burst_frames_max> burst_;
     std::vector<rte_mbuf*> departing_;
+    std::vector<Leaving> leaving_;  ///< [i] tells of departing_[i], which a sink may have freed
     Side departing_side_ = Side::outside;
     std::uint64_t frames_in_[2] = {0, 0};
     std::uint64_t bytes_in_[2] = {0, 0};
     std::uint64_t too_large_ = 0;
-    std::uint64_t refused_[2] = {0, 0};  ///< by the side on which they should have left
+    std::uint64_t refused_[2] = {0, 0};  ///< by the side on which they should have left; without made ones
+    std::uint64_t refused_bytes_[2] = {0, 0};
     std::uint64_t made_lost_[2] = {0, 0};
 };
 

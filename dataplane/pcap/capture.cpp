@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 namespace springlatch {
@@ -20,6 +21,10 @@ using Capture = std::unique_ptr<pcap_t, CloseCapture>;
 constexpr std::uint64_t ns_per_second = 1'000'000'000U;
 
 [[nodiscard]] tl::expected<Capture, std::string> open_capture(const std::string& path) {
+    std::error_code none;
+    if (std::filesystem::exists(path, none) && !std::filesystem::is_regular_file(path, none)) {
+        return tl::unexpected(path + ": is no file");  // a pipe would be used up by the check
+    }
     std::FILE* file = std::fopen(path.c_str(), "rbe");
     if (file == nullptr) {
         return tl::unexpected(path + ": cannot be opened: " + std::strerror(errno));

@@ -59,7 +59,7 @@ struct Segments {
         return segments;
     }
     path.remove_prefix(1);
-    if (!path.empty() && path.back() == '/') {
+    if (path.size() > 1 && path.back() == '/') {
         path.remove_suffix(1);  // both servers ignore one trailing slash (measured)
     }
     while (!path.empty()) {

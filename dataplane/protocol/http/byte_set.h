@@ -40,6 +40,10 @@ class ByteSet {
             if (outside != 0) return from + static_cast<std::uint32_t>(std::countr_zero(outside));
             from += 16;
         }
+        if (end >= 16 && from < end) {  // the rest together with bytes that were seen before
+            const std::uint32_t outside = outside_mask(bytes + end - 16) >> (16 - (end - from));
+            return outside == 0 ? end : from + static_cast<std::uint32_t>(std::countr_zero(outside));
+        }
         while (from < end && contains(bytes[from])) ++from;
         return from;
     }
@@ -97,8 +101,13 @@ template <typename Word>
     std::memcpy(&word, bytes, sizeof word);
     return word;
 }
-/// `lower` is a literal in lower case, of 4 bytes or more. Compared in words, the last of which overlaps the
-/// one before: a copy of an odd number of bytes would go through memory and stall.
+/// 0x20 for each lower-case letter of `lower`, which has no other byte from 0x40 on: with these bits set, the
+/// letter in either case, and nothing else, equals it.
+[[nodiscard]] constexpr std::uint64_t case_bits(std::uint64_t lower) noexcept {
+    return (lower & 0x4040404040404040) >> 1U;
+}
+/// `lower` is a literal of 4 bytes or more: lower-case letters and bytes below 0x40. Compared in words, the
+/// last of which overlaps the one before: a copy of an odd number of bytes would go through memory and stall.
 template <std::size_t Size>
 [[nodiscard]] inline bool equals_ignoring_case(std::string_view text, const char (&lower)[Size]) noexcept {
     constexpr std::size_t length = Size - 1;
@@ -108,14 +117,17 @@ template <std::size_t Size>
         const auto both_ends = [](const char* bytes) {
             return word_at<std::uint32_t>(bytes) | word_at<std::uint32_t>(bytes + length - 4) << 32U;
         };
-        return to_lower(both_ends(text.data())) == both_ends(&lower[0]);
+        const std::uint64_t expected = both_ends(&lower[0]);
+        return (both_ends(text.data()) | case_bits(expected)) == expected;
     } else {
+        const auto same_at = [text, &lower](std::size_t at) {
+            const std::uint64_t expected = word_at<std::uint64_t>(&lower[at]);
+            return (word_at<std::uint64_t>(text.data() + at) | case_bits(expected)) == expected;
+        };
         for (std::size_t at = 0; at + 8 < length; at += 8) {
-            if (to_lower(word_at<std::uint64_t>(text.data() + at)) != word_at<std::uint64_t>(&lower[at]))
-                return false;
+            if (!same_at(at)) return false;
         }
-        return to_lower(word_at<std::uint64_t>(text.data() + length - 8)) ==
-               word_at<std::uint64_t>(&lower[length - 8]);
+        return same_at(length - 8);
     }
 }
 /// The value of a hexadecimal digit; -1 for any other byte.
@@ -132,5 +144,9 @@ template <std::size_t Size>
     }
     return false;
 }
+
+/// Of a field's name, and of its value with the blanks around it (RFC 9110 §5.1, §5.5).
+inline constexpr ByteSet name_bytes(is_tchar, false);
+inline constexpr ByteSet value_bytes([](unsigned char b) { return is_blank(b) || is_visible(b); }, true);
 
 }  // namespace springlatch::http

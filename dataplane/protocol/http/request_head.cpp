@@ -140,8 +140,6 @@ Method method_of(std::string_view token) noexcept {
     return found == known_methods.end() ? Method::unknown : found->method;
 }
 
-constexpr ByteSet name_bytes(is_tchar, false);
-constexpr ByteSet value_bytes([](unsigned char b) { return b == '\t' || b == ' ' || is_visible(b); }, true);
 constexpr ByteSet path_bytes(
     [](unsigned char b) { return is_visible(b) && b != '#' && b != '\\' && b != '?'; }, false);
 constexpr ByteSet query_bytes([](unsigned char b) { return is_visible(b) && b != '#'; }, true);
@@ -171,32 +169,47 @@ std::string_view without_spaces(std::string_view text) noexcept {
     return trimmed(text, [](unsigned char byte) { return byte == ' '; });
 }
 
-bool is_token68(std::string_view text, const ByteSet& set) noexcept {
-    const std::size_t padding = text.size() - (text.find_last_not_of('=') + 1);
-    text.remove_suffix(padding);
-    return !text.empty() && set.covers(text);
+constexpr ByteSet scheme_bytes([](unsigned char b) { return !is_blank(b); }, true);
+
+/// A token in an Authorization value: how many bytes of the set, and how many `=` behind them.
+struct Token68 {
+    std::size_t digits;
+    std::size_t padding;
+};
+
+/// What stands at `from` up to the end of `value`; no digits if that is not a token and its padding.
+Token68 token68_at(std::string_view value, std::uint32_t from, const ByteSet& set) noexcept {
+    const auto end = static_cast<std::uint32_t>(value.size());
+    const std::uint32_t behind = set.skip(reinterpret_cast<const unsigned char*>(value.data()), from, end);
+    for (std::uint32_t at = behind; at < end; ++at) {
+        if (value[at] != '=') return {0, 0};
+    }
+    return {behind - from, end - behind};
 }
 
 /// RFC 4648 §4, whose padding may be missing but not wrong.
-bool is_base64(std::string_view text) noexcept {
-    if (!is_token68(text, base64_bytes)) return false;
-    const std::size_t digits = text.find_last_not_of('=') + 1;
-    const std::size_t padding = text.size() - digits;
-    return digits % 4 != 1 && (padding == 0 || (padding <= 2 && text.size() % 4 == 0));
+bool is_base64(Token68 token) noexcept {
+    const std::size_t last = token.digits % 4;
+    return token.digits != 0 && last != 1 &&
+           (token.padding == 0 || (token.padding <= 2 && (last + token.padding) % 4 == 0));
 }
 
 /// `value` has no surrounding blanks. Between scheme and token stand spaces only: no database takes a tab
 /// there.
 Credentials credentials_of(std::string_view value) noexcept {
     if (value.empty()) return Credentials::none;
-    const std::string_view scheme = value.substr(0, value.find_first_of(" \t"));
-    std::string_view token = value.substr(scheme.size());
-    token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
-    if (equals_ignoring_case(scheme, "basic"))
-        return is_base64(token) ? Credentials::basic : Credentials::malformed;
-    const bool good = is_token68(token, token68_bytes);
-    if (equals_ignoring_case(scheme, "bearer")) return good ? Credentials::bearer : Credentials::malformed;
-    if (equals_ignoring_case(scheme, "apikey")) return good ? Credentials::api_key : Credentials::malformed;
+    const auto end = static_cast<std::uint32_t>(value.size());
+    std::uint32_t at = scheme_bytes.skip(reinterpret_cast<const unsigned char*>(value.data()), 0, end);
+    const std::string_view scheme = value.substr(0, at);
+    while (at < end && value[at] == ' ') ++at;
+    if (equals_ignoring_case(scheme, "basic")) {
+        return is_base64(token68_at(value, at, base64_bytes)) ? Credentials::basic : Credentials::malformed;
+    }
+    const auto known = [value, at](Credentials credentials) {
+        return token68_at(value, at, token68_bytes).digits != 0 ? credentials : Credentials::malformed;
+    };
+    if (equals_ignoring_case(scheme, "bearer")) return known(Credentials::bearer);
+    if (equals_ignoring_case(scheme, "apikey")) return known(Credentials::api_key);
     return Credentials::other;
 }
 
@@ -247,7 +260,7 @@ class HeadReader {
             case line_lf:
                 return read_line_lf();
             case line_begin:
-                return read_line_begin();
+                return read_lines();
             case header_name:
                 return read_name();
             default:
@@ -396,6 +409,34 @@ class HeadReader {
 
     // Header lines
 
+    void read_lines() noexcept {
+        while (read_line_at_once()) {
+        }
+        if (state_.phase == line_begin && state_.scanned < end_) read_line_begin();
+    }
+
+    /// The common case, a good line that is there whole, line end included. Changes nothing if it is not; then
+    /// the phases find out why.
+    bool read_line_at_once() noexcept {
+        const std::uint32_t start = state_.scanned;
+        const std::uint32_t colon = name_bytes.skip(bytes_, start, end_);
+        const std::uint32_t length = colon - start;
+        if (length == 0 || length > std::numeric_limits<std::uint16_t>::max()) return false;
+        if (colon == end_ || bytes_[colon] != ':') return false;
+        const std::uint32_t behind = value_bytes.skip(bytes_, colon + 1, end_);
+        if (end_ - behind < 2 || bytes_[behind] != '\r' || bytes_[behind + 1] != '\n') return false;
+        if (state_.header_lines == limits_.headers) return false;
+        ++state_.header_lines;
+        state_.scanned = behind;
+        const HeadFault fault = judge_line(text(start, colon), text(colon + 1, behind));
+        if (fault != HeadFault::none) {
+            refuse(fault);
+            return false;
+        }
+        state_.scanned = state_.line_start = behind + 2;
+        return true;
+    }
+
     void read_line_begin() noexcept {
         if (byte() == '\r') return judge_head();
         if (!name_bytes.contains(byte())) return refuse(HeadFault::malformed);
@@ -423,7 +464,9 @@ class HeadReader {
         state_.scanned = value_bytes.skip(bytes_, state_.scanned, end_);
         if (state_.scanned == end_) return;
         if (byte() != '\r') return refuse(HeadFault::malformed);
-        const HeadFault fault = judge_line();
+        const std::uint32_t colon = state_.line_start + state_.name_bytes;
+        const HeadFault fault =
+            judge_line(text(state_.line_start, colon), text(colon + 1, state_.scanned));
         if (fault != HeadFault::none) return refuse(fault);
         accept(line_lf);
     }
@@ -431,11 +474,8 @@ class HeadReader {
     /// Names are compared whole and without regard to case. What only resembles one of these
     /// (`Transfer_Encoding`) is no framing to any of the measured servers, and what has other than token
     /// bytes was refused before.
-    HeadFault judge_line() noexcept {
-        const std::uint32_t colon = state_.line_start + state_.name_bytes;
-        const std::string_view name = text(state_.line_start, colon);
+    HeadFault judge_line(std::string_view name, std::string_view value) noexcept {
         const auto is = [name](const auto& lower) { return equals_ignoring_case(name, lower); };
-        const std::string_view value = text(colon + 1, state_.scanned);
         switch (name.size()) {
             case 4:
                 return is("host") ? judge_host() : HeadFault::none;

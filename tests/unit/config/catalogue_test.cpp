@@ -76,6 +76,8 @@ TEST(Catalogue, RoutesLikeTheMeasuredServers) {
         {"GET", "/customers/_foo", "unknown"},
         {"GET", "/_customers/_search", "unknown"},
         {"GET", "//_search", "unknown"},
+        {"GET", "//", "unknown"},
+        {"GET", "/", "info"},
         {"GET", "/customers//_search", "unknown"},
         {"GET", "/_search;a=b", "unknown"},
         {"GET", "/_SEARCH", "unknown"},
@@ -128,6 +130,25 @@ TEST(Catalogue, WhatAttackersAskForIsNoInfo) {
     };
     for (const auto& [method, path, wanted] : rows)
         EXPECT_EQ(operation(method, path), wanted) << method << ' ' << path;
+}
+
+TEST(Catalogue, ACountByQueryIsReadBecauseItTellsWhetherAValueExists) {
+    for (const std::string_view path :
+         {"/_cat/count", "/_cat/count/customers", "/_count", "/customers/_count"}) {
+        EXPECT_EQ(operation("GET", path), "read") << path;
+        EXPECT_EQ(operation("POST", path), "read") << path;
+    }
+}
+
+// 5.x to 7.x route these to the mapping even behind `_doc`; as a document's id they would pass for a write.
+TEST(Catalogue, AMappingChangeDoesNotPassAsADocumentNamedMapping) {
+    for (const std::string_view path :
+         {"/c/_mapping", "/c/_mappings", "/c/_mapping/t", "/c/_mappings/t", "/c/t/_mapping", "/c/t/_mappings",
+          "/c/_doc/_mapping", "/c/_doc/_mappings", "/_mapping/t", "/_mappings/t"}) {
+        EXPECT_EQ(operation("PUT", path), "manage") << path;
+        EXPECT_EQ(operation("POST", path), "manage") << path;
+    }
+    EXPECT_EQ(operation("PUT", "/c/_doc/1"), "write");
 }
 
 /// Requests that scanners, exploits and honeypot logs show: `who,kind,method,path,…`.

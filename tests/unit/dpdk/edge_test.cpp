@@ -35,10 +35,10 @@ TEST(Options, APortNeedsItsCounterpartAndExcludesAReplay) {
 }
 
 TEST(ParsePort, PciAddressesAndVdevStrings) {
-    const auto vdev = parse_port("net_af_packet0,iface=eth1,qpairs=2");
+    const auto vdev = parse_port("net_af_packet0,iface=lo,qpairs=2");
     ASSERT_TRUE(vdev.has_value());
     EXPECT_EQ(vdev->device, "net_af_packet0");
-    EXPECT_EQ(vdev->arguments, "iface=eth1,qpairs=2");
+    EXPECT_EQ(vdev->arguments, "iface=lo,qpairs=2");
     EXPECT_FALSE(vdev->is_pci);
     const auto pci = parse_port("01:00.1");
     ASSERT_TRUE(pci.has_value());
@@ -49,6 +49,24 @@ TEST(ParsePort, PciAddressesAndVdevStrings) {
         ASSERT_FALSE(refused.has_value()) << bad;
         EXPECT_THAT(refused.error(), HasSubstr("neither a PCI address"));
     }
+}
+
+TEST(ParsePort, AnInterfaceThatIsNotThereIsNamed) {
+    const auto refused = parse_port("net_af_packet0,iface=nope0");
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_THAT(refused.error(), HasSubstr("there is no interface nope0"));
+}
+
+TEST(PortLock, APortHasOneOwner) {
+    const auto name = parse_port("net_af_packet0,iface=lo");
+    const auto other = parse_port("net_af_packet7,iface=lo");
+    ASSERT_TRUE(name.has_value() && other.has_value());
+    {
+        const auto first = PortLock::take(*name);
+        ASSERT_TRUE(first.has_value());
+        EXPECT_THAT(PortLock::take(*other).error(), HasSubstr("another springlatch-dataplane has it"));
+    }
+    EXPECT_TRUE(PortLock::take(*other).has_value());
 }
 
 TEST(CounterMailbox, GivesWholeCountersBetweenTwoThreads) {
