@@ -1,6 +1,7 @@
 // Overview
-//   Heads are read byte by byte, because almost nothing of them is kept; lines that do not matter are skipped
-//   to their LF with memchr. `match` counts the bytes of the text that is being recognised, `left` holds the
+//   Lines of a head that are there whole and in the usual form are read at once. All else is read byte by
+//   byte, because almost nothing of a head is kept; the rest of a line that does not matter is skipped to its
+//   LF with memchr. `match` counts the bytes of the text that is being recognised, `left` holds the
 //   body's length once it is known, and `given`, free until the head ends, the digits of the Content-Length
 //   line being read.
 #include "dataplane/protocol/http/response.h"
@@ -127,6 +128,10 @@ class ResponseReader {
 
     ResponseEvent read_head() noexcept {
         if (state_.phase == idle) return begin();
+        if (state_.phase == line_begin) {
+            read_lines_at_once();
+            if (at_ == end_) return ResponseEvent::none;
+        }
         const std::uint32_t before = at_;
         const ResponseEvent event = state_.phase == skip_line ? skip_to_lf() : read_head_byte(bytes_[at_++]);
         const std::uint32_t read = at_ - before;
@@ -146,20 +151,69 @@ class ResponseReader {
         return read_status_at_once() ? ResponseEvent::none : go(version_text);
     }
 
-    /// The common case: `HTTP/1.x NNN` in one piece. Changes nothing if it is not there.
+    /// The common case: `HTTP/1.x NNN` and the blank behind it in one piece. Changes nothing if it is not
+    /// there.
     bool read_status_at_once() noexcept {
-        constexpr std::uint32_t length = 12;
+        constexpr std::uint32_t length = 13;
         const unsigned char* const text = bytes_ + at_;
         if (end_ - at_ < length || std::memcmp(text, version_start.data(), version_start.size()) != 0)
             return false;
         if (!is_digit(text[7]) || text[8] != ' ' || text[9] < '1' || text[9] > '9') return false;
-        if (!is_digit(text[10]) || !is_digit(text[11])) return false;
+        if (!is_digit(text[10]) || !is_digit(text[11]) || text[12] != ' ') return false;
         state_.status =
             static_cast<std::uint16_t>((text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'));
         state_.head_bytes = length;
         at_ += length;
-        state_.phase = status_end;
+        state_.phase = skip_line;
         return true;
+    }
+
+    /// Phase line_begin. The common case, lines that are there whole: a Content-Length as servers write it,
+    /// or one that does not matter. Stops before any other line.
+    void read_lines_at_once() noexcept {
+        const std::uint32_t room =
+            std::numeric_limits<std::uint16_t>::max() - std::uint32_t{state_.head_bytes};
+        const std::uint32_t before = at_;
+        const std::uint32_t end = end_ - before < room ? end_ : before + room;
+        std::uint32_t at = before;
+        while (const std::uint32_t bytes = line_at_once(at, end)) at += bytes;
+        state_.head_bytes = static_cast<std::uint16_t>(state_.head_bytes + (at - before));
+        at_ = at;
+    }
+
+    /// The length of such a line at `at`, up to `end`, its LF included; 0 if there is none.
+    std::uint32_t line_at_once(std::uint32_t at, std::uint32_t end) noexcept {
+        if (at == end) return 0;
+        const unsigned char first = to_lower(bytes_[at]);
+        if (first == 't' || first <= ' ') return 0;
+        constexpr auto name_bytes = static_cast<std::uint32_t>(length_name.size());
+        if (first == 'c') {
+            if (end - at <= name_bytes) return 0;
+            const std::string_view name(reinterpret_cast<const char*>(bytes_) + at, name_bytes);
+            if (equals_ignoring_case(name, "content-length")) return length_at_once(at, end);
+        }
+        const void* const found = std::memchr(bytes_ + at, '\n', end - at);
+        if (found == nullptr) return 0;
+        clear(framing_line);
+        return static_cast<std::uint32_t>(static_cast<const unsigned char*>(found) - (bytes_ + at)) + 1;
+    }
+
+    /// Likewise, for the first Content-Length: a colon, at most one blank, up to 18 digits, CRLF.
+    std::uint32_t length_at_once(std::uint32_t line, std::uint32_t end) noexcept {
+        std::uint32_t at = line + static_cast<std::uint32_t>(length_name.size());
+        if (bytes_[at] != ':' || has(has_length)) return 0;
+        ++at;
+        if (at < end && bytes_[at] == ' ') ++at;
+        const std::uint32_t digits = at;
+        std::uint64_t value = 0;
+        for (; at < end && is_digit(bytes_[at]); ++at) {
+            if (at - digits == 18) return 0;
+            value = value * 10 + static_cast<std::uint64_t>(bytes_[at] - '0');
+        }
+        if (at == digits || end - at < 2 || bytes_[at] != '\r' || bytes_[at + 1] != '\n') return 0;
+        state_.left = value;
+        state_.flags = static_cast<std::uint8_t>(state_.flags | framing_line | has_length | digits_seen);
+        return at + 2 - line;
     }
 
     ResponseEvent skip_to_lf() noexcept {
@@ -219,23 +273,17 @@ class ResponseReader {
 
     ResponseEvent read_line_begin(unsigned char byte) noexcept {
         if (byte == '\n') return end_head();
+        if (byte == '\r' && at_ < end_ && bytes_[at_] == '\n') {
+            ++at_;
+            return end_head();
+        }
         if (byte == '\r') return go(empty_line_lf);
         if (is_blank(byte)) return has(framing_line) ? lose() : go(skip_line);
         clear(framing_line);
         state_.match = 1;
-        if (to_lower(byte) == 'c') return read_length_name();
+        if (to_lower(byte) == 'c') return go(name_length);
         if (to_lower(byte) == 't') return go(name_coding);
         return go(skip_line);
-    }
-
-    /// Behind a `c`. Most lines that begin so are others; seen whole, they are told apart in one comparison.
-    ResponseEvent read_length_name() noexcept {
-        constexpr auto rest = static_cast<std::uint32_t>(length_name.size() - 1);
-        if (end_ - at_ < rest) return go(name_length);
-        const std::string_view name(reinterpret_cast<const char*>(bytes_) + at_ - 1, length_name.size());
-        if (!equals_ignoring_case(name, "content-length")) return go(skip_line);
-        at_ += rest;
-        return go(colon_length);
     }
 
     ResponseEvent read_name(unsigned char byte, std::string_view name, Phase next) noexcept {
