@@ -73,9 +73,15 @@ RC_GTEST_PROP(HttpProperties, ChunksAreReadAlikeInAnySegmentation, ()) {
         {{8, rc::gen::element<std::string>("5\r\nhello\r\n", "0A\r\n0\r\n\r\n\r\n\r\n\r\r\n", "1\r\n\n\r\n",
                                            "00000002\r\n\r\n\r\n", "0\r\n\r\n")},
          {1, text_of({"0", "1", "a", "F", "\r\n", "\r", "\n", ";", " ", "x", "-", "Vary: *"})}});
+    const auto field = rc::gen::weightedOneOf<std::string>(
+        {{8, rc::gen::element<std::string>("Vary: *\r\n", "T:\t\xff\r\n", "TEX:\r\n", "x-http-meth: a:b\r\n",
+                                           "\r\n")},
+         {1, text_of({"Te", "Host", "host", "x-http-method", "-override", ":", " ", "\r\n", "\r", "\n"})}});
     const auto chunks = *rc::gen::container<std::vector<std::string>>(chunk);
     std::string bytes;
     for (const std::string& part : chunks) bytes += part;
+    bytes += "0\r\n";
+    for (const std::string& part : *rc::gen::container<std::vector<std::string>>(field)) bytes += part;
     const auto seed = *rc::gen::arbitrary<std::uint64_t>();
     RC_ASSERT(checks::check_chunks(bytes, seed) == "");
     RC_ASSERT(checks::check_chunks(bytes, seed, small) == "");

@@ -145,6 +145,19 @@ TEST_F(MustPass, ReorderingOfThreeHundredSegments) {
     c.client_at(0, message.substr(0, piece));
     EXPECT_EQ(stream_of(wire.to_server(), c.base), message);
 }
+TEST_F(MustPass, ChunkedBulkWithAHarmlessTrailerInOneByteSegments) {
+    const std::string message =
+        "POST /_bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n0\r\nX-Checksum: 900150983cd24fb0\r\nTested: yes\r\n\r\n";
+    for (const char byte : message) {
+        outside_passes(c.client_frame().payload(std::string(1, byte)));
+        ++c.client_next;
+    }
+    c.server(ok_response);
+    (void)wire.to_client();
+    outside_passes(c.client_frame().payload(with_credentials));
+    EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed", "allowed"));
+}
 TEST_F(MustPass, BodyOfKnownLengthNeedsNoOrder) {
     const std::string body(100'000, 'b');
     c.client(
