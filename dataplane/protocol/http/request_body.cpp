@@ -79,7 +79,8 @@ struct TrailerState {
                 static_cast<std::uint32_t>(left >> 48U)};
     }
     [[nodiscard]] std::uint64_t packed() const noexcept {
-        return std::uint64_t{bytes} << 48U | std::uint64_t{name_bytes} << 32U | barred;
+        const std::uint64_t counts = bytes << 16U | name_bytes;
+        return counts << 32U | barred;
     }
     void begin_name() noexcept {
         barred = (1U << barred_names.size()) - 1;
