@@ -53,7 +53,7 @@ class ByteSet {
         return skip(reinterpret_cast<const unsigned char*>(text.data()), 0, bytes) == bytes;
     }
 
-  private:
+    /// Bit i: the byte i behind `bytes`, of 16, is not in the set.
     [[nodiscard]] std::uint32_t outside_mask(const unsigned char* bytes) const noexcept {
         // 1 << high nibble for ASCII, 0 above: no bit of any row.
         const __m128i bit_of_high = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -68,6 +68,7 @@ class ByteSet {
         return outside;
     }
 
+  private:
     alignas(16) std::array<std::uint8_t, 16> rows_{};
     bool obs_text_;
 };

@@ -2,7 +2,8 @@
 //   HeadReader walks through phases; each takes as many bytes as it can and leaves `scanned` behind the last
 //   good one. Bytes are judged by class as they come (ByteSet), lines by meaning at their CR, the whole at
 //   the CR of the empty line. A line's start and the length of its name are kept, so that no byte is searched
-//   twice whatever the segmentation.
+//   more than twice whatever the segmentation: once by the short cuts (…_at_once) for what is there whole and
+//   good, which leave everything else as it was, and once by the phases.
 #include "dataplane/protocol/http/request_head.h"
 
 #include <emmintrin.h>
@@ -157,9 +158,11 @@ constexpr ByteSet base64_bytes(
 
 template <typename Predicate>
 std::string_view trimmed(std::string_view text, Predicate is_margin) noexcept {
-    while (!text.empty() && is_margin(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-    while (!text.empty() && is_margin(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-    return text;
+    const char* from = text.data();
+    const char* to = from + text.size();
+    while (from != to && is_margin(static_cast<unsigned char>(*from))) ++from;
+    while (from != to && is_margin(static_cast<unsigned char>(to[-1]))) --to;
+    return {from, static_cast<std::size_t>(to - from)};
 }
 /// Without optional white space (RFC 9110 §5.6.3) at both ends.
 std::string_view without_blanks(std::string_view text) noexcept {
@@ -219,6 +222,8 @@ Credentials credentials_of(std::string_view value) noexcept {
 std::uint32_t places_of(char byte, __m128i among) noexcept {
     return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(among, _mm_set1_epi8(byte))));
 }
+
+constexpr std::uint64_t crlf = '\r' | '\n' << 8;
 
 class HeadReader {
   public:
@@ -358,7 +363,42 @@ class HeadReader {
         state_.target.offset = state_.scanned;
         if (is_blank(byte()) || byte() < 0x20 || byte() == 0x7f) return refuse(HeadFault::malformed);
         if (byte() != '/' && byte() != '*' && to_lower(byte()) != 'h') return refuse(HeadFault::target);
+        if (byte() == '/' && read_target_at_once()) return;
         state_.phase = target_path;
+    }
+
+    /// The common case, an origin-form that is there whole and whose path is evidently plain. Changes nothing
+    /// if it is not.
+    bool read_target_at_once() noexcept {
+        const std::uint32_t start = state_.scanned;
+        const std::uint32_t limit = line_end();
+        if (limit <= start) return false;
+        std::uint32_t behind = end_of_plain_path(start, limit);
+        if (bytes_[behind] == '?') behind = query_bytes.skip(bytes_, behind + 1, limit);
+        if (behind == limit || bytes_[behind] != ' ') return false;
+        state_.target.bytes = behind - start;
+        state_.scanned = behind + 1;
+        state_.phase = version_text;
+        return true;
+    }
+
+    /// Where the path that begins at `start` with a slash ends; `start` if that is not within the 16 bytes at
+    /// a time that there are before `limit`, or if is_plain_target() has to look at it: there is a `%`, or a
+    /// slash or a dot behind a slash.
+    [[nodiscard]] std::uint32_t end_of_plain_path(std::uint32_t start, std::uint32_t limit) const noexcept {
+        std::uint32_t slash_before = 0;
+        for (std::uint32_t at = start; limit - at >= 16; at += 16) {
+            const __m128i data = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes_ + at));
+            const std::uint32_t ends = path_bytes.outside_mask(bytes_ + at);
+            const std::uint32_t slashes = places_of('/', data);
+            const std::uint32_t odd =
+                places_of('%', data) | ((slashes << 1U | slash_before) & (slashes | places_of('.', data)));
+            const std::uint32_t path = (ends - 1) & ~ends;  // the bits below the first end, or all
+            if ((odd & path) != 0) return start;
+            if (ends != 0) return at + static_cast<std::uint32_t>(std::countr_zero(ends));
+            slash_before = slashes >> 15U;
+        }
+        return start;
     }
 
     void read_target(const ByteSet& set) noexcept {
@@ -373,31 +413,10 @@ class HeadReader {
 
     void judge_target() noexcept {
         state_.target.bytes = state_.scanned - state_.target.offset;
-        if (!is_evidently_plain() &&
-            !is_plain_target(text(state_.target.offset, state_.scanned), state_.method)) {
+        if (!is_plain_target(text(state_.target.offset, state_.scanned), state_.method)) {
             return refuse(HeadFault::target);
         }
         accept(version_text);
-    }
-
-    /// The common case of is_plain_target(): an origin-form whose path has no `%`, and behind its slashes
-    /// neither a slash nor a dot. False also if the 16 bytes at hand do not suffice to tell.
-    [[nodiscard]] bool is_evidently_plain() const noexcept {
-        if (bytes_[state_.target.offset] != '/') return false;
-        std::uint32_t slash_before = 0;
-        for (std::uint32_t at = state_.target.offset; at < state_.scanned; at += 16) {
-            if (end_ - at < 16) return false;
-            const __m128i data = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes_ + at));
-            const std::uint32_t slashes = places_of('/', data);
-            const std::uint32_t ends = places_of('?', data) | places_of(' ', data);
-            const std::uint32_t odd =
-                places_of('%', data) | ((slashes << 1U | slash_before) & (slashes | places_of('.', data)));
-            const std::uint32_t path = (ends - 1) & ~ends;  // the bits below the first end, or all
-            if ((odd & path) != 0) return false;
-            if (ends != 0) return true;
-            slash_before = slashes >> 15U;
-        }
-        return true;
     }
 
     void read_version() noexcept {
@@ -446,13 +465,16 @@ class HeadReader {
     /// The common case, a good line that is there whole, line end included. Changes nothing if it is not;
     /// then the phases find out why.
     bool read_line_at_once() noexcept {
+        const unsigned char* const bytes = bytes_;
+        const std::uint32_t end = end_;
         const std::uint32_t start = state_.scanned;
-        const std::uint32_t colon = name_bytes.skip(bytes_, start, end_);
+        const std::uint32_t colon = name_bytes.skip(bytes, start, end);
         const std::uint32_t length = colon - start;
         if (length == 0 || length > std::numeric_limits<std::uint16_t>::max()) return false;
-        if (colon == end_ || bytes_[colon] != ':') return false;
-        const std::uint32_t behind = value_bytes.skip(bytes_, colon + 1, end_);
-        if (end_ - behind < 2 || bytes_[behind] != '\r' || bytes_[behind + 1] != '\n') return false;
+        if (colon == end || bytes[colon] != ':') return false;
+        const std::uint32_t behind = value_bytes.skip(bytes, colon + 1, end);
+        if (end - behind < 2 || word_at<std::uint16_t>(reinterpret_cast<const char*>(bytes + behind)) != crlf)
+            return false;
         if (state_.header_lines == limits_.headers) return false;
         ++state_.header_lines;
         state_.scanned = behind;
@@ -501,30 +523,31 @@ class HeadReader {
     /// Names are compared whole and without regard to case. What only resembles one of these
     /// (`Transfer_Encoding`) is no framing to any of the measured servers, and what has other than token
     /// bytes was refused before.
-    HeadFault judge_line(std::string_view name, std::string_view value) noexcept {
+    ///
+    /// Part of the loop over lines; what is done for a name that counts stays out of line, so that the many
+    /// names that do not cost no more than the comparison.
+    [[gnu::always_inline]] HeadFault judge_line(std::string_view name, std::string_view value) noexcept {
         const auto is = [name](const auto& lower) { return equals_ignoring_case(name, lower); };
         switch (name.size()) {
             case 4:
                 return is("host") ? judge_host() : HeadFault::none;
             case 6:
-                return is("expect") ? judge_expect(without_spaces(value)) : HeadFault::none;
+                return is("expect") ? judge_expect(value) : HeadFault::none;
             case 7:
                 return is("upgrade") ? HeadFault::upgrade : HeadFault::none;
             case 10:
-                if (is("user-agent")) state_.user_agent = piece_of(without_blanks(value));
+                if (is("user-agent")) note_user_agent(value);
                 return is("connection") ? judge_connection(value) : HeadFault::none;
             case 13:
-                if (is("authorization")) note_authorization(without_blanks(value));
+                if (is("authorization")) note_authorization(value);
                 return HeadFault::none;
             case 14:
                 if (is("http2-settings")) return HeadFault::upgrade;
-                return is("content-length") ? judge_content_length(without_spaces(value)) : HeadFault::none;
+                return is("content-length") ? judge_content_length(value) : HeadFault::none;
             case 16:
-                return is("content-encoding") ? judge_content_encoding(without_blanks(value))
-                                              : HeadFault::none;
+                return is("content-encoding") ? judge_content_encoding(value) : HeadFault::none;
             case 17:
-                return is("transfer-encoding") ? judge_transfer_encoding(without_spaces(value))
-                                               : HeadFault::none;
+                return is("transfer-encoding") ? judge_transfer_encoding(value) : HeadFault::none;
             default:
                 return HeadFault::none;
         }
@@ -547,14 +570,20 @@ class HeadReader {
     /// where there is no authority.
     HeadFault judge_host() noexcept { return first_time(seen_host) ? HeadFault::none : HeadFault::host; }
 
-    HeadFault judge_expect(std::string_view value) noexcept {
+    [[gnu::noinline]] HeadFault judge_expect(std::string_view value) noexcept {
+        value = without_spaces(value);
         if (!first_time(seen_expect) || state_.version_minor == 0) return HeadFault::expectation;
         if (!equals_ignoring_case(value, "100-continue")) return HeadFault::expectation;
         state_.expects_continue = true;
         return HeadFault::none;
     }
 
-    void note_authorization(std::string_view value) noexcept {
+    [[gnu::noinline]] void note_user_agent(std::string_view value) noexcept {
+        state_.user_agent = piece_of(without_blanks(value));
+    }
+
+    [[gnu::noinline]] void note_authorization(std::string_view value) noexcept {
+        value = without_blanks(value);
         if (!first_time(seen_authorization)) {
             state_.credentials = Credentials::malformed;
             return;
@@ -563,7 +592,8 @@ class HeadReader {
         state_.authorization = value.empty() ? Piece{} : piece_of(value);
     }
 
-    HeadFault judge_content_length(std::string_view value) noexcept {
+    [[gnu::noinline]] HeadFault judge_content_length(std::string_view value) noexcept {
+        value = without_spaces(value);
         if (!first_time(seen_content_length) || has(seen_transfer_encoding)) return HeadFault::framing;
         if (value.empty()) return HeadFault::framing;
         std::uint64_t length = 0;
@@ -581,7 +611,8 @@ class HeadReader {
         return HeadFault::none;
     }
 
-    HeadFault judge_transfer_encoding(std::string_view value) noexcept {
+    [[gnu::noinline]] HeadFault judge_transfer_encoding(std::string_view value) noexcept {
+        value = without_spaces(value);
         if (!first_time(seen_transfer_encoding) || has(seen_content_length)) return HeadFault::framing;
         if (state_.version_minor == 0 || !equals_ignoring_case(value, "chunked")) return HeadFault::framing;
         state_.framing = BodyFraming::chunked;
@@ -590,13 +621,14 @@ class HeadReader {
 
     /// What a coding hides cannot be inspected. `chunked` is none (it is a transfer coding), and all measured
     /// servers ignore it here.
-    static HeadFault judge_content_encoding(std::string_view value) noexcept {
+    [[gnu::noinline]] static HeadFault judge_content_encoding(std::string_view value) noexcept {
+        value = without_blanks(value);
         const bool plain = value.empty() || equals_ignoring_case(value, "identity") ||
                            equals_ignoring_case(value, "chunked");
         return plain ? HeadFault::none : HeadFault::encoded_body;
     }
 
-    HeadFault judge_connection(std::string_view value) noexcept {
+    [[gnu::noinline]] HeadFault judge_connection(std::string_view value) noexcept {
         while (true) {
             const std::size_t comma = std::min(value.find(','), value.size());
             const HeadFault fault = judge_connection_option(without_spaces(value.substr(0, comma)));
