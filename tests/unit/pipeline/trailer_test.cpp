@@ -7,7 +7,6 @@ namespace springlatch::test {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 const std::string bulk =
     "POST /_bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -27,26 +26,27 @@ std::string forwarded(Wire& wire, Connection& c, const std::string& message, std
 }
 
 TEST(Trailer, ThatNamesAuthorizationCutsTheConnectionBeforeItsColon) {
-    const std::string trailer = "Vary: *\r\nAuthorization: Basic dTpw\r\n\r\n";
+    const std::string before_colon = bulk + "Vary: *\r\nAuthorization";
+    std::string message = before_colon + ": Basic dTpw\r\n\r\n";
+    message += with_credentials;
     for (const std::size_t segment_bytes : {std::size_t{1}, std::size_t{3}, bulk.size(), std::size_t{1000}}) {
         Wire wire;
         Connection c(wire);
         c.open();
-        const std::string stream = forwarded(wire, c, bulk + trailer + with_credentials, segment_bytes);
-        EXPECT_LE(stream.size(), (bulk + "Vary: *\r\nAuthorization").size()) << segment_bytes;
-        EXPECT_TRUE((bulk + trailer).starts_with(stream)) << segment_bytes;
+        const std::string stream = forwarded(wire, c, message, segment_bytes);
+        EXPECT_TRUE(before_colon.starts_with(stream)) << segment_bytes << ": " << stream;
         EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed", "denied:ambiguous_framing")) << segment_bytes;
     }
 }
 
 TEST(Trailer, HidesNoRequestWithoutCredentialsBehindIt) {
-    const std::string message = bulk + "Vary: *\r\n\r\n";
+    const std::string message = bulk + "Vary: *\r\n\r\n" + without_credentials;
     for (const std::size_t segment_bytes : {std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
         Wire wire;
         Connection c(wire);
         c.open();
-        const std::string stream = forwarded(wire, c, message + without_credentials, segment_bytes);
-        EXPECT_LT(stream.size(), (message + without_credentials).size()) << segment_bytes;
+        const std::string stream = forwarded(wire, c, message, segment_bytes);
+        EXPECT_LT(stream.size(), message.size()) << segment_bytes;
         EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed", "denied:no_credentials")) << segment_bytes;
     }
 }
