@@ -106,6 +106,14 @@ void override_mode(CompiledPolicy::Parts& parts, Mode mode) {
 
 }  // namespace
 
+std::string lines_of(const std::vector<PolicyError>& errors) {
+    std::string lines;
+    for (const PolicyError& error : errors) {
+        lines += error.str() + '\n';
+    }
+    return lines;
+}
+
 std::string PolicyError::str() const {
     const std::string where =
         line == 0 ? printable(file)

@@ -23,6 +23,9 @@ struct PolicyError {
     [[nodiscard]] std::string str() const;
 };
 
+/// All of them, one a line, each ended by a newline.
+[[nodiscard]] std::string lines_of(const std::vector<PolicyError>& errors);
+
 struct LoadedPolicy {
     std::shared_ptr<const CompiledPolicy> policy;
     std::array<std::uint8_t, 32> sha256{};  ///< of the file's bytes

@@ -66,9 +66,7 @@ class StopSignals {
     if (!options.policy.empty()) {
         const auto policy = load_policy(options.policy, {});
         if (!policy) {
-            for (const PolicyError& error : policy.error()) {
-                std::fprintf(stderr, "%s\n", error.str().c_str());
-            }
+            std::fputs(lines_of(policy.error()).c_str(), stderr);
             return 1;
         }
         names = Names(policy->policy, policy->sha256);

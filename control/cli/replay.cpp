@@ -274,9 +274,7 @@ int replay(const ReplayOptions& options) {
     }
     const auto policy = load_policy(options.policy, loading);
     if (!policy) {
-        for (const PolicyError& error : policy.error()) {
-            std::fprintf(stderr, "%s\n", error.str().c_str());
-        }
+        std::fputs(lines_of(policy.error()).c_str(), stderr);
         return 1;
     }
     const auto out = OutFolder::open(options.out);

@@ -75,9 +75,7 @@ struct QueryOptions {
 [[nodiscard]] int lint(const std::string& file) {
     const auto policy = load_policy(file, {});
     if (!policy) {
-        for (const PolicyError& error : policy.error()) {
-            std::fprintf(stderr, "%s\n", error.str().c_str());
-        }
+        std::fputs(lines_of(policy.error()).c_str(), stderr);
         return 1;
     }
     return 0;

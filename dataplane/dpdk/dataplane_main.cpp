@@ -23,9 +23,7 @@ int main(int argc, char** argv) {
     }
     const auto policy = load_policy(options.policy, loading);
     if (!policy) {
-        for (const PolicyError& error : policy.error()) {
-            std::cerr << error.str() << '\n';
-        }
+        std::cerr << lines_of(policy.error());
         return 1;
     }
     return options.replay.empty() ? run_live(options, *policy) : run_replay(options, *policy);

@@ -19,7 +19,6 @@
 #include "dataplane/dpdk/stop.h"
 #include "dataplane/dpdk/worker.h"
 #include "dataplane/flow/key.h"
-#include "dataplane/packet/decode.h"
 
 namespace springlatch {
 namespace {
@@ -201,17 +200,6 @@ struct Dispatcher {
         refused{};  ///< frames that a port did not take, by the side on which they should have left
 };
 
-[[nodiscard]] std::size_t owner_of(const Dispatcher& dispatcher, rte_mbuf* frame) noexcept {
-    DecodedFrame decoded;
-    if (decode({rte_pktmbuf_mtod(frame, const std::byte*), frame->data_len}, VerifyTcpChecksum::no,
-               decoded) != DecodeOutcome::tcp) {
-        return 0;
-    }
-    return symmetric_hash(dispatcher.secret, decoded.source, decoded.source_port, decoded.destination,
-                          decoded.destination_port) %
-           dispatcher.to_worker.size();
-}
-
 [[nodiscard]] bool send_back(Dispatcher& dispatcher) noexcept {
     std::array<rte_mbuf*, burst_frames> frames{};
     bool worked = false;
@@ -232,6 +220,7 @@ struct Dispatcher {
 int run_dispatcher(void* argument) {
     auto& dispatcher = *static_cast<Dispatcher*>(argument);
     PortSource source(dispatcher.ports, 0);
+    const auto workers = static_cast<std::uint32_t>(dispatcher.to_worker.size());
     std::array<rte_mbuf*, burst_frames> frames{};
     std::array<Side, burst_frames> sides{};
     Patience patience(dispatcher.polling);
@@ -239,7 +228,7 @@ int run_dispatcher(void* argument) {
         const std::uint16_t count = source.receive(frames, sides);
         for (std::uint16_t i = 0; i < count; ++i) {
             frames[i]->port = static_cast<std::uint16_t>(sides[i]);
-            rte_ring* ring = dispatcher.to_worker[owner_of(dispatcher, frames[i])].get();
+            rte_ring* ring = dispatcher.to_worker[owner_of(frames[i], dispatcher.secret, workers)].get();
             dispatcher.overflow[static_cast<std::size_t>(sides[i])].fetch_add(enqueue(ring, {&frames[i], 1}),
                                                                               std::memory_order_relaxed);
         }

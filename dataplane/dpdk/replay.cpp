@@ -16,7 +16,6 @@
 #include "dataplane/dpdk/stop.h"
 #include "dataplane/dpdk/worker.h"
 #include "dataplane/flow/key.h"
-#include "dataplane/packet/decode.h"
 #include "dataplane/pcap/capture.h"
 
 namespace springlatch {
@@ -71,19 +70,6 @@ class RemoveAtEnd {
 [[nodiscard]] int fail(const std::string& what) {
     std::cerr << "error: " << what << '\n';
     return 1;
-}
-
-/// The worker that owns this frame's connection; fragments and everything that is not TCP belong to the
-/// first.
-[[nodiscard]] std::uint32_t owner_of(rte_mbuf* frame, std::size_t workers) noexcept {
-    DecodedFrame decoded;
-    if (workers == 1 || decode({rte_pktmbuf_mtod(frame, const std::byte*), frame->data_len},
-                               VerifyTcpChecksum::no, decoded) != DecodeOutcome::tcp) {
-        return 0;
-    }
-    return symmetric_hash(replay_secret, decoded.source, decoded.source_port, decoded.destination,
-                          decoded.destination_port) %
-           static_cast<std::uint32_t>(workers);
 }
 
 [[nodiscard]] bool wait_for_control(Reporting& reporting) {
@@ -141,8 +127,8 @@ class RemoveAtEnd {
                                              rte_mbuf_timestamp_t*) *
                           1000U;
             const Side side = Side::outside;  // the inspector goes by the service instead
-            shards[owner_of(burst[i], shards.size())].exchange->inspect({&burst[i], 1}, {&side, 1},
-                                                                        {&sink.now_ns, 1}, sink);
+            shards[owner_of(burst[i], replay_secret, options.workers)].exchange->inspect(
+                {&burst[i], 1}, {&side, 1}, {&sink.now_ns, 1}, sink);
         }
         frames += count;
     }

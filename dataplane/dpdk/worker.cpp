@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "dataplane/flow/key.h"
+#include "dataplane/packet/decode.h"
+
 namespace springlatch {
 namespace {
 
@@ -11,6 +14,17 @@ namespace {
 }
 
 }  // namespace
+
+std::uint32_t owner_of(rte_mbuf* frame, const HashSecret& secret, std::uint32_t workers) noexcept {
+    DecodedFrame decoded;
+    if (workers == 1 || decode({rte_pktmbuf_mtod(frame, const std::byte*), frame->data_len},
+                               VerifyTcpChecksum::no, decoded) != DecodeOutcome::tcp) {
+        return 0;
+    }
+    return symmetric_hash(secret, decoded.source, decoded.source_port, decoded.destination,
+                          decoded.destination_port) %
+           workers;
+}
 
 Exchange::Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t held_segments)
     : inspector_(inspector), pool_(pool), output_(held_segments) {

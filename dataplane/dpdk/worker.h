@@ -15,6 +15,11 @@
 
 namespace springlatch {
 
+/// Which of `workers` owns this frame's connection, in both directions; fragments and everything that is not
+/// TCP belong to the first.
+[[nodiscard]] std::uint32_t owner_of(rte_mbuf* frame, const HashSecret& secret,
+                                     std::uint32_t workers) noexcept;
+
 /// Where a worker's frames go. Takes ownership of every mbuf.
 class FrameSink {
   public:

@@ -289,7 +289,6 @@ void Inspector::Impl::refuse(Packet& packet, Reason reason) noexcept {
 void Inspector::Impl::hold(Packet& packet, std::uint32_t index, bool leaves_now) noexcept {
     const HeldSegment segment{.handle = packet.frame.handle,
                               .frame = packet.frame.bytes,
-                              .time_ns = packet.frame.time_ns,
                               .sequence = packet.decoded.sequence,
                               .side = static_cast<std::uint8_t>(packet.frame.arrived),
                               .from_server = !packet.is_from_client(),

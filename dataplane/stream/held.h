@@ -20,7 +20,6 @@ namespace springlatch {
 struct HeldSegment {
     void* handle = nullptr;
     std::span<std::byte> frame;
-    std::uint64_t time_ns = 0;
     std::uint32_t next = no_index;
     std::uint32_t sequence = 0;  ///< of its first payload byte
     std::uint32_t count = 0;     ///< of the flow's nodes; valid in the last node only
