@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/dpdk/clock.h"
+#include "dataplane/dpdk/link.h"
 #include "dataplane/dpdk/ports.h"
 #include "dataplane/dpdk/reporting.h"
 #include "dataplane/dpdk/stop.h"
@@ -260,45 +261,17 @@ void drain(std::vector<MbufRing>& rings) noexcept {
     return getrandom(secret.words, sizeof secret.words, 0) == static_cast<ssize_t>(sizeof secret.words);
 }
 
-/// If one side loses its link the other must see it, or neighbours would go on sending into a wall.
-class LinkFollower {
-  public:
-    LinkFollower(Port& outside, Port& inside) : ports_{&outside, &inside} {}
-    /// Bit 0 outside, bit 1 inside.
-    [[nodiscard]] std::uint32_t follow() noexcept {
-        std::uint32_t up = 0;
-        for (std::size_t side = 0; side < 2; ++side) {
-            up |= ports_[side]->link_up() ? 1U << side : 0U;
-        }
-        for (std::size_t side = 0; side < 2; ++side) {
-            const std::size_t other = 1 - side;
-            const bool side_up = (up & (1U << side)) != 0;
-            if (!side_up && !taken_down_[side] && !taken_down_[other]) {
-                ports_[other]->set_link(false);
-                taken_down_[other] = true;
-            } else if (side_up && taken_down_[other]) {
-                ports_[other]->set_link(true);
-                taken_down_[other] = false;
-            }
-        }
-        return up;
-    }
-
-  private:
-    std::array<Port*, 2> ports_;
-    std::array<bool, 2> taken_down_{};
-};
-
 /// Builds the workers, runs them until a signal, takes them down.
 class Appliance {
   public:
     Appliance(const DataplaneOptions& options, const LoadedPolicy& policy, Port& outside, Port& inside,
-              rte_mempool* pool, Reporting& reporting)
+              rte_mempool* pool, std::uint32_t frame_bytes_end, Reporting& reporting)
         : options_(options),
           policy_(policy),
           outside_(outside),
           inside_(inside),
           pool_(pool),
+          frame_bytes_end_(frame_bytes_end),
           reporting_(reporting),
           workers_(options.workers) {}
 
@@ -322,8 +295,8 @@ class Appliance {
             Worker& worker = workers_[i];
             worker.polling = options_.polling;
             worker.inspector = std::make_unique<Inspector>(policy_.policy, reporting_.sink(i), inspecting);
-            worker.exchange =
-                std::make_unique<Exchange>(*worker.inspector, pool_, policy_.policy->limits().held_segments);
+            worker.exchange = std::make_unique<Exchange>(
+                *worker.inspector, pool_, policy_.policy->limits().held_segments, frame_bytes_end_);
             if (spread_by_ports) {
                 const auto queue = static_cast<std::uint16_t>(i);
                 worker.source = std::make_unique<PortSource>(ports, queue);
@@ -367,7 +340,7 @@ class Appliance {
 
   private:
     void supervise() {
-        LinkFollower links(outside_, inside_);
+        LinkFollower<Port> links(outside_, inside_);
         std::uint64_t status_ns = 0;
         std::uint64_t link_ns = 0;
         while (!stop_requested()) {
@@ -377,7 +350,7 @@ class Appliance {
             }
             if (now - link_ns >= link_interval_ns) {
                 link_ns = now;
-                links_ = links.follow();
+                links_ = links.follow(now);
             }
             if (now - status_ns >= status_interval_ns) {
                 status_ns = now;
@@ -412,6 +385,7 @@ class Appliance {
     Port& outside_;
     Port& inside_;
     rte_mempool* pool_;
+    std::uint32_t frame_bytes_end_;
     Reporting& reporting_;
     std::vector<Worker> workers_;
     std::unique_ptr<Dispatcher> dispatcher_;
@@ -421,8 +395,8 @@ class Appliance {
 }  // namespace
 
 int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
-    const auto outside_name = parse_port(options.outside);
-    const auto inside_name = parse_port(options.inside);
+    auto outside_name = parse_port(options.outside);
+    auto inside_name = parse_port(options.inside);
     if (!outside_name || !inside_name) {
         return fail(!outside_name ? outside_name.error() : inside_name.error());
     }
@@ -440,15 +414,21 @@ int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
     }
     stop_on_signals();
 
+    outside_name = fitted_to_interface(std::move(*outside_name));
+    inside_name = fitted_to_interface(std::move(*inside_name));
     // Held segments must never starve the ports of buffers.
     const std::uint32_t lcores = options.workers + 1;
     PoolNeeds pool_needs;
     pool_needs.frames = 4U * ring_descriptors * options.workers +
                         lcores * (RTE_MEMPOOL_CACHE_MAX_SIZE + 4U * burst_frames) +
                         options.workers * (policy.policy->limits().held_segments + 2U * worker_ring_frames);
+    pool_needs.frame_bytes_max = std::max(outside_name->frame_room_bytes(), inside_name->frame_room_bytes());
+    // What one port may have cut, or the other would not take.
+    const std::uint32_t frame_bytes_end =
+        std::min(outside_name->frame_bytes_end(), inside_name->frame_bytes_end());
     auto eal = Eal::start({.ports = {*outside_name, *inside_name},
                            .workers = lcores,
-                           .memory_bytes = std::uint64_t{pool_needs.frames} * 2816U,
+                           .pool = pool_needs,
                            .huge_pages = options.huge_pages,
                            .more_arguments = options.eal_arguments});
     if (!eal) {
@@ -476,7 +456,7 @@ int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
         if (!inside) {
             return fail(inside.error());
         }
-        Appliance appliance(options, policy, *outside, *inside, *pool, **reporting);
+        Appliance appliance(options, policy, *outside, *inside, *pool, frame_bytes_end, **reporting);
         const auto built = appliance.build();
         if (!built) {
             return fail(built.error());

@@ -6,12 +6,14 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -86,6 +88,69 @@ constexpr std::uint64_t mebibyte = 1U << 20U;
     return std::regex_search(name.arguments, found, argument) ? found[2].str() : std::string{};
 }
 
+constexpr std::uint32_t af_packet_frame_bytes = 2048;  // the driver's default
+/// In front of a frame in af_packet's ring: struct tpacket2_hdr, struct sockaddr_ll and alignment, so that
+/// the network header lies on 16 bytes.
+constexpr std::uint32_t af_packet_head_bytes = 66;
+
+[[nodiscard]] bool is_af_packet(const PortName& name) {
+    return name.device.starts_with("net_af_packet") || name.device.starts_with("eth_af_packet");
+}
+
+/// The driver's `framesz`; 0 where there is no such thing.
+[[nodiscard]] std::uint32_t ring_frame_bytes(const PortName& name) {
+    static const std::regex argument("(^|,)framesz=([0-9]{1,6})");
+    if (!is_af_packet(name)) {
+        return 0;
+    }
+    std::smatch found;
+    return std::regex_search(name.arguments, found, argument)
+               ? static_cast<std::uint32_t>(std::stoul(found[2].str()))
+               : af_packet_frame_bytes;
+}
+
+/// The kernel's answer about an interface; false without one.
+[[nodiscard]] bool ask_kernel(const std::string& interface, unsigned long question, ifreq& answer) noexcept {
+    interface.copy(answer.ifr_name, IFNAMSIZ - 1);
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool answered = fd >= 0 && ioctl(fd, question, &answer) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return answered;
+}
+
+/// Why a device is not there after the EAL has started.
+[[nodiscard]] std::string why_missing(const PortName& name) {
+    if (name.is_pci) {
+        return "there is no such device, or it is not bound to a DPDK driver (dpdk-devbind.py --status)";
+    }
+    const int raw = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    if (raw < 0 && !interface_of(name).empty() && (errno == EPERM || errno == EACCES)) {
+        return "this process may not open it; it must be root or have CAP_NET_ADMIN and CAP_NET_RAW";
+    }
+    if (raw >= 0) {
+        close(raw);
+    }
+    return "its driver refuses the arguments '" + name.arguments +
+           "' (complete is, for example, net_af_packet0,iface=eth1)";
+}
+
+/// Without hugepages DPDK leaves its runtime folder behind.
+void remove_runtime_folder() {
+    const std::filesystem::path folder = rte_eal_get_runtime_dir();
+    if (folder.filename() == file_prefix()) {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder, ignored);
+    }
+}
+
+[[nodiscard]] std::uint32_t room_of(const PoolNeeds& needs) noexcept {
+    return std::min<std::uint32_t>(
+        std::max<std::uint32_t>(needs.frame_bytes_max, RTE_MBUF_DEFAULT_DATAROOM) + RTE_PKTMBUF_HEADROOM,
+        UINT16_MAX);
+}
+
 constexpr std::uint64_t spread_fields = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP;
 
 [[nodiscard]] bool spreads(const rte_eth_dev_info& info, std::uint16_t queues) noexcept {
@@ -99,6 +164,35 @@ constexpr std::uint64_t spread_fields = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP;
 std::string PortName::hardware() const {
     const std::string interface = interface_of(*this);
     return interface.empty() ? device : interface;
+}
+
+PortName fitted_to_interface(PortName name) {
+    ifreq answer{};
+    if (!is_af_packet(name) || name.arguments.find("framesz=") != std::string::npos ||
+        name.arguments.find("blocksz=") != std::string::npos ||
+        !ask_kernel(interface_of(name), SIOCGIFMTU, answer)) {
+        return name;
+    }
+    constexpr std::uint32_t link_bytes = 14 + 2 * 4;  // Ethernet and two VLAN tags
+    constexpr std::uint32_t ring_bytes_max = 32'768;  // an mbuf holds 64 KB less its headroom
+    const std::uint32_t mtu = answer.ifr_mtu < 0 ? 0U : static_cast<std::uint32_t>(answer.ifr_mtu);
+    const std::uint32_t wanted = mtu > ring_bytes_max / 2
+                                     ? ring_bytes_max
+                                     : std::bit_ceil(mtu + link_bytes + af_packet_head_bytes + 1);
+    if (wanted > af_packet_frame_bytes) {
+        const std::string bytes = std::to_string(wanted);
+        name.arguments += ",framesz=" + bytes + ",blocksz=" + bytes;
+    }
+    return name;
+}
+
+std::uint32_t PortName::frame_bytes_end() const {
+    const std::uint32_t ring = ring_frame_bytes(*this);
+    return ring > af_packet_head_bytes ? ring - af_packet_head_bytes : UINT32_MAX;
+}
+
+std::uint32_t PortName::frame_room_bytes() const {
+    return ring_frame_bytes(*this);
 }
 
 tl::expected<PortLock, std::string> PortLock::take(const PortName& name) {
@@ -181,20 +275,25 @@ tl::expected<Eal, std::string> Eal::start(const EalNeeds& needs) {
     if (!any_pci) {
         arguments.emplace_back("--no-pci");
     }
-    const std::uint64_t wanted = needs.memory_bytes + 64 * mebibyte;
+    constexpr std::uint64_t huge_page_bytes = 2 * mebibyte;
+    constexpr std::uint64_t other_bytes = 64 * mebibyte;  // rings, ports, DPDK's own
+    const std::uint64_t wanted = pool_bytes(needs.pool, huge_page_bytes) + needs.memory_bytes + other_bytes;
     const std::uint64_t huge = free_huge_bytes();
     const bool enough = huge >= wanted;
     if (needs.huge_pages == HugePages::required && !enough) {
         return tl::unexpected(
             "too few hugepages: " + std::to_string(wanted / mebibyte) + " MiB are needed, " +
             std::to_string(huge / mebibyte) + " MiB are free; reserve some (echo " +
-            std::to_string(wanted / (2 * mebibyte) + 1) +
+            std::to_string(wanted / huge_page_bytes + 1) +
             " > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages) or start with --huge no");
     }
     if (enough && needs.huge_pages != HugePages::none) {
         arguments.emplace_back("--in-memory");
     } else {
-        arguments.insert(arguments.end(), {"--no-huge", "-m", std::to_string(wanted / mebibyte),
+        const std::uint64_t small =
+            pool_bytes(needs.pool, static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE))) + needs.memory_bytes +
+            other_bytes;
+        arguments.insert(arguments.end(), {"--no-huge", "-m", std::to_string(small / mebibyte),
                                            "--file-prefix", file_prefix()});
     }
     std::istringstream more(needs.more_arguments);
@@ -207,6 +306,7 @@ tl::expected<Eal, std::string> Eal::start(const EalNeeds& needs) {
         raw.push_back(argument.data());
     }
     if (rte_eal_init(static_cast<int>(raw.size()), raw.data()) < 0) {
+        remove_runtime_folder();
         std::string names;
         for (const PortName& port : needs.ports) {
             names += (names.empty() ? "" : ", ") + port.device +
@@ -226,18 +326,22 @@ Eal::~Eal() {
     if (!owner_) {
         return;
     }
-    const std::filesystem::path folder = rte_eal_get_runtime_dir();
     rte_eal_cleanup();
-    if (folder.filename() == file_prefix()) {
-        std::error_code ignored;  // without hugepages DPDK leaves its runtime folder behind
-        std::filesystem::remove_all(folder, ignored);
+    remove_runtime_folder();
+}
+
+std::uint64_t pool_bytes(const PoolNeeds& needs, std::uint64_t page_bytes) noexcept {
+    const std::uint64_t object =
+        rte_mempool_calc_obj_size(static_cast<std::uint32_t>(sizeof(rte_mbuf)) + room_of(needs), 0, nullptr);
+    if (object > page_bytes) {
+        return needs.frames * ((object + page_bytes - 1) / page_bytes) * page_bytes;
     }
+    const std::uint64_t per_page = page_bytes / object;
+    return (needs.frames + per_page - 1) / per_page * page_bytes;
 }
 
 tl::expected<rte_mempool*, std::string> make_pool(const PoolNeeds& needs) {
-    const std::uint32_t room = std::min<std::uint32_t>(
-        std::max<std::uint32_t>(needs.frame_bytes_max, RTE_MBUF_DEFAULT_DATAROOM) + RTE_PKTMBUF_HEADROOM,
-        UINT16_MAX);
+    const std::uint32_t room = room_of(needs);
     rte_mempool* pool =
         rte_pktmbuf_pool_create("frames", needs.frames, RTE_MEMPOOL_CACHE_MAX_SIZE / 2, 0,
                                 static_cast<std::uint16_t>(room), static_cast<int>(rte_socket_id()));
@@ -256,7 +360,7 @@ tl::expected<Port, std::string> Port::open(const PortName& name, rte_mempool* po
     Port port;
     if (rte_eth_dev_get_port_by_name(name.device.c_str(), &port.id_) != 0) {
         port.id_ = 0xffff;
-        return failed("there is no such device; known are PCI addresses bound to a DPDK driver and vdevs", 0);
+        return failed(why_missing(name), 0);
     }
     rte_eth_dev_info info{};
     int result = rte_eth_dev_info_get(port.id_, &info);
@@ -301,12 +405,16 @@ tl::expected<Port, std::string> Port::open(const PortName& name, rte_mempool* po
     if (result != 0) {
         return failed("does not start", result);
     }
+    if (is_af_packet(name)) {
+        port.interface_ = interface_of(name);  // the driver (22.11) calls every link up
+    }
     (void)rte_eth_promiscuous_enable(port.id_);  // devices that cannot receive everything anyway
     return port;
 }
 
 Port::Port(Port&& other) noexcept
-    : id_(std::exchange(other.id_, 0xffff)),
+    : interface_(std::move(other.interface_)),
+      id_(std::exchange(other.id_, 0xffff)),
       receive_queues_(other.receive_queues_),
       transmit_queues_(other.transmit_queues_) {}
 
@@ -318,12 +426,16 @@ Port::~Port() {
 }
 
 bool Port::link_up() const noexcept {
+    if (ifreq answer{}; !interface_.empty()) {
+        return ask_kernel(interface_, SIOCGIFFLAGS, answer) &&
+               (static_cast<unsigned>(answer.ifr_flags) & IFF_RUNNING) != 0;
+    }
     rte_eth_link link{};
     return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
-void Port::set_link(bool up) noexcept {
-    (void)(up ? rte_eth_dev_set_link_up(id_) : rte_eth_dev_set_link_down(id_));
+bool Port::set_link(bool up) noexcept {
+    return (up ? rte_eth_dev_set_link_up(id_) : rte_eth_dev_set_link_down(id_)) == 0;
 }
 
 }  // namespace springlatch

@@ -21,6 +21,11 @@ struct PortName {
     /// What two names of the same thing have in common: the interface of a vdev that sits on one, else the
     /// device.
     [[nodiscard]] std::string hardware() const;
+    /// Frames of this many bytes or more may have been cut by the driver, which does not say so (af_packet:
+    /// what does not fit into its ring). UINT32_MAX where a driver cuts nothing.
+    [[nodiscard]] std::uint32_t frame_bytes_end() const;
+    /// Mbufs must have room for this many bytes.
+    [[nodiscard]] std::uint32_t frame_room_bytes() const;
 };
 
 /// Held while a port is in use, so that no second data plane takes it (an abstract unix socket: gone with the
@@ -39,11 +44,22 @@ class PortLock {
 
 /// Error: one line that says what was found and what is allowed.
 [[nodiscard]] tl::expected<PortName, std::string> parse_port(const std::string& text);
+/// The same port with a ring that has room for what its interface's MTU allows: by default af_packet (22.11)
+/// cuts frames behind 1,982 bytes. What the operator said about the ring stays.
+[[nodiscard]] PortName fitted_to_interface(PortName name);
+
+struct PoolNeeds {
+    std::uint32_t frames = 0;           ///< mbufs
+    std::uint32_t frame_bytes_max = 0;  ///< so that a frame of this size is contiguous
+};
+/// What make_pool() takes where memory comes in pages of `page_bytes`: no frame lies across two pages.
+[[nodiscard]] std::uint64_t pool_bytes(const PoolNeeds& needs, std::uint64_t page_bytes) noexcept;
 
 struct EalNeeds {
     std::vector<PortName> ports;
-    std::uint32_t workers = 1;       ///< lcores beside the main one
-    std::uint64_t memory_bytes = 0;  ///< of mbufs
+    std::uint32_t workers = 1;  ///< lcores beside the main one
+    PoolNeeds pool = {};
+    std::uint64_t memory_bytes = 0;  ///< of anything else, beside the pool
     HugePages huge_pages = HugePages::automatic;
     std::string more_arguments;
 };
@@ -61,10 +77,6 @@ class Eal {
     bool owner_ = true;
 };
 
-struct PoolNeeds {
-    std::uint32_t frames = 0;           ///< mbufs
-    std::uint32_t frame_bytes_max = 0;  ///< so that a frame of this size is contiguous
-};
 [[nodiscard]] tl::expected<rte_mempool*, std::string> make_pool(const PoolNeeds& needs);
 
 struct PortSetup {
@@ -88,11 +100,12 @@ class Port {
     [[nodiscard]] std::uint16_t receive_queues() const noexcept { return receive_queues_; }
     [[nodiscard]] std::uint16_t transmit_queues() const noexcept { return transmit_queues_; }
     [[nodiscard]] bool link_up() const noexcept;
-    /// Takes the link down or up, where the device can.
-    void set_link(bool up) noexcept;
+    /// Takes the link down or up; false where the device cannot.
+    [[nodiscard]] bool set_link(bool up) noexcept;
 
   private:
     Port() = default;
+    std::string interface_;  ///< of the kernel, below a vdev that does not tell its link's state; else ""
     std::uint16_t id_ = 0xffff;
     std::uint16_t receive_queues_ = 1;
     std::uint16_t transmit_queues_ = 1;

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -162,31 +164,36 @@ int run_replay(const DataplaneOptions& options, const LoadedPolicy& policy) {
                   << " frames were captured shorter than they were and cannot be judged (tcpdump -s 0 "
                      "captures whole frames)\n";
     }
-    const std::string target = std::filesystem::absolute(options.forwarded);
-    if (!std::filesystem::is_directory(std::filesystem::path(target).parent_path())) {
-        return fail(options.forwarded + ": its folder does not exist");
-    }
     std::error_code none;
+    const std::string target = std::filesystem::absolute(options.forwarded, none);
+    if (!std::filesystem::is_directory(std::filesystem::path(target).parent_path(), none)) {
+        return fail(options.forwarded + ": its folder does not exist or is not readable");
+    }
+    if (access(std::filesystem::path(target).parent_path().c_str(), W_OK) != 0) {
+        return fail(options.forwarded + ": cannot be written: " + std::strerror(errno));
+    }
+    if (std::filesystem::is_directory(target, none)) {
+        return fail(options.forwarded + ": is a folder; --forwarded names a file");
+    }
     if (std::filesystem::equivalent(target, options.replay, none)) {
         return fail("--forwarded names the capture itself: " + options.forwarded);
     }
     const std::string raw = target + "." + std::to_string(getpid()) + ".raw";
-    if (std::filesystem::absolute(options.replay).string().find(',') != std::string::npos ||
-        raw.find(',') != std::string::npos) {
+    const std::string source = std::filesystem::absolute(options.replay, none);
+    if (source.find(',') != std::string::npos || raw.find(',') != std::string::npos) {
         return fail("a path with a comma cannot be given to the pcap driver");
     }
     const RemoveAtEnd remove_raw(raw);
     PortName name;
     name.device = "net_pcap0";
-    name.arguments = "rx_pcap=" + std::filesystem::absolute(options.replay).string() + ",tx_pcap=" + raw;
+    name.arguments = "rx_pcap=" + source + ",tx_pcap=" + raw;
     PoolNeeds pool_needs;
     pool_needs.frames =
         4096 + 1024U * options.workers + policy.policy->limits().held_segments * options.workers;
     pool_needs.frame_bytes_max = capture->frame_bytes_max;
     auto eal = Eal::start({.ports = {name},
                            .workers = 1,
-                           .memory_bytes = std::uint64_t{pool_needs.frames} *
-                                           (std::max<std::uint32_t>(pool_needs.frame_bytes_max, 2048) + 512U),
+                           .pool = pool_needs,
                            .huge_pages = options.huge_pages,
                            .more_arguments = options.eal_arguments});
     if (!eal) {

@@ -26,8 +26,9 @@ std::uint32_t owner_of(rte_mbuf* frame, const HashSecret& secret, std::uint32_t 
            workers;
 }
 
-Exchange::Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t held_segments)
-    : inspector_(inspector), pool_(pool), output_(held_segments) {
+Exchange::Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t held_segments,
+                   std::uint32_t frame_bytes_end)
+    : inspector_(inspector), pool_(pool), frame_bytes_end_(frame_bytes_end), output_(held_segments) {
     departing_.reserve(output_.departures.capacity());
     leaving_.reserve(output_.departures.capacity());
 }
@@ -40,7 +41,7 @@ void Exchange::inspect(std::span<rte_mbuf* const> frames, std::span<const Side> 
         if (i + 4 < frames.size()) {
             rte_prefetch0(rte_pktmbuf_mtod(frames[i + 4], void*));
         }
-        if (frame->nb_segs > 1 && rte_pktmbuf_linearize(frame) != 0) {
+        if (frame->pkt_len >= frame_bytes_end_ || (frame->nb_segs > 1 && rte_pktmbuf_linearize(frame) != 0)) {
             ++frames_in_[static_cast<std::size_t>(sides[i])];
             bytes_in_[static_cast<std::size_t>(sides[i])] += frame->pkt_len;
             ++too_large_;

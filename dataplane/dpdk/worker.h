@@ -31,7 +31,10 @@ class FrameSink {
 /// Turns bursts of mbufs into frames for the inspector and departures into mbufs for a sink.
 class Exchange {
   public:
-    Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t held_segments);
+    /// Frames of `frame_bytes_end` bytes or more are dropped: the port may have cut them, or the other one
+    /// would not take them.
+    Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t held_segments,
+             std::uint32_t frame_bytes_end = UINT32_MAX);
 
     /// `frames`: at most burst_frames_max mbufs whose side is sides[i]; times_ns as Frame::time_ns. Owned
     /// from here on.
@@ -54,6 +57,7 @@ class Exchange {
 
     Inspector& inspector_;
     rte_mempool* pool_;
+    std::uint32_t frame_bytes_end_;
     Output output_;
     std::array<Frame, burst_frames_max> burst_;
     std::vector<rte_mbuf*> departing_;
