@@ -41,12 +41,10 @@ class Violation:
 def connections(frames, services):
     """{client and server: Connection} and what left towards a service that is no plain TCP segment."""
     found, odd = {}, []
-    addresses = {host for host, _ in services}
     for order, frame in enumerate(frames):
         segment = wire.parse_tcp(frame)
         if segment is None:
-            if any(frame[at:at + len(host)] == host for host in addresses for at in _destination_offsets(frame, len(host))):
-                odd.append(frame)
+            odd += [(client, frame) for client, server in wire.unwrapped(frame) if server in services]
             continue
         if segment.destination in services:
             key = (segment.source, segment.destination)
@@ -55,18 +53,6 @@ def connections(frames, services):
             key = (segment.destination, segment.source)
             found.setdefault(key, Connection(*key)).to_client.append((order, segment))
     return found, odd
-
-
-def _destination_offsets(frame, size):
-    """Where the destination stands if the frame holds TCP that parse_tcp does not read: a fragment or an extension header."""
-    at, kind = 14, int.from_bytes(frame[12:14], "big")
-    while kind in (0x8100, 0x88A8, 0x9100) and len(frame) >= at + 4:
-        kind, at = int.from_bytes(frame[at + 2:at + 4], "big"), at + 4
-    if kind == 0x0800 and size == 4 and len(frame) > at + 20 and frame[at + 9] == 6:
-        return (at + 16,)
-    if kind == 0x86DD and size == 16 and len(frame) > at + 40 and frame[at + 6] in (0, 6, 43, 44, 51, 60):
-        return (at + 24,)
-    return ()
 
 
 def bases(connection):
@@ -141,10 +127,15 @@ def _fill(pieces, last_wins):
     return values, clash
 
 
-def check(frames, services, only=None):
-    """[Violation]. `services`: {(packed address, port)}; `only`: readers to use besides the lenient one (all that are there)."""
+def unauthorised(_client, _server, request):
+    return not request.authorised
+
+
+def check(frames, services, only=None, denies=unauthorised):
+    """[Violation]. `services`: {(packed address, port)}; `only`: readers to use besides the lenient one (all that are there); `denies(client,
+    server, request)`: whether the policy denies it."""
     found, odd = connections(frames, services)
-    violations = [Violation((frame[26:30], 0), "wire", "a fragment or an extension header left towards a service", frame) for frame in odd]
+    violations = [Violation(client, "wire", "a fragment, an extension header or a tunnel left towards a service", frame) for client, frame in odd]
     texts, owners = [], {}
     for connection in found.values():
         for _, segment in connection.to_server:
@@ -158,19 +149,23 @@ def check(frames, services, only=None):
             if not stream:
                 continue
             for request in readers.lenient(stream, ended, continued):
-                if not request.authorised:
-                    violations.append(Violation(connection.client, "lenient", f"{request.method!r} {request.target!r} without credentials", stream))
+                if denies(connection.client, connection.server, request):
+                    violations.append(Violation(connection.client, "lenient", denied(request), stream))
             if stream not in owners:
-                owners[stream] = connection.client
+                owners[stream] = set()
                 texts.append(stream)
+            owners[stream].add((connection.client, connection.server))
     everybody, _ = readers.available()
     for name, reader in everybody.items():
         if only is not None and name not in only or not texts:
             continue
         for stream, requests in zip(texts, reader(texts)):
-            violations += [Violation(owners[stream], name, f"{r.method!r} {r.target!r} without credentials", stream)
-                           for r in requests if not r.authorised]
+            violations += [Violation(client, name, denied(request), stream) for request in requests for client, server in owners[stream] if denies(client, server, request)]
     return violations
+
+
+def denied(request):
+    return f"{request.method!r} {request.target!r} with {'no' if request.credentials == 'none' else request.credentials} credentials"
 
 
 def main():
@@ -185,7 +180,7 @@ def main():
     violations = check([frame for _, frame in wire.read_pcap(options.forwarded)], services)
     for violation in violations:
         print(violation)
-    for reason in readers.available()[1]:
+    for reason in readers.available()[1].values():
         print("not used:", reason)
     print(f"{len(violations)} violations")
     return 1 if violations else 0

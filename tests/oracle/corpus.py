@@ -83,14 +83,15 @@ def connection(stream, places):
     return tcp_cases.Case("corpus", False, builder.ops, stream)
 
 
-def outcomes(streams, policy, folder, every):
-    """[{(bytes that left, refused?)}] of each stream, whole and cut at every `every`-th position, and the violations of the oracle."""
-    work = []
-    for index, stream in enumerate(streams):
-        work.append((index, connection(stream, ())))
-        if every:
-            work += [(index, connection(stream, (place,))) for place in range(1, len(stream), every)]
-    results, violations = [set() for _ in streams], []
+def whole_and_cut(every):
+    """Whole, and cut at every `every`-th position."""
+    return lambda index, stream: [()] + ([(place,) for place in range(1, len(stream), every)] if every else [])
+
+
+def outcomes(streams, policy, folder, cuts):
+    """[{(bytes that left, refused?)}] of each stream, cut in each of the ways of `cuts(index, stream)`: lists of places."""
+    work = [(index, connection(stream, places)) for index, stream in enumerate(streams) for places in cuts(index, stream)]
+    results = [set() for _ in streams]
     for start in range(0, len(work), CONNECTIONS_MAX):
         part = work[start:start + CONNECTIONS_MAX]
         frames, own = [], {}
@@ -127,11 +128,11 @@ def score_http(folder, every, report=print):
     raw = [base64.b64decode(case["request_b64"]) for case in cases]
     mistakes = []
     # 1. Credentials are demanded: no reading of what leaves holds a request without them.
-    plain = outcomes(raw, tcp_cases.POLICY, folder, every)
+    plain = outcomes(raw, tcp_cases.POLICY, folder, whole_and_cut(every))
     mistakes += slips("demanding policy", cases, plain)
     # 2. The product's own question.
     hidden = load("authorised-outer-hidden-inner.jsonl")
-    inner = outcomes([base64.b64decode(case["request_b64"]) for case in hidden], tcp_cases.POLICY, folder, every)
+    inner = outcomes([base64.b64decode(case["request_b64"]) for case in hidden], tcp_cases.POLICY, folder, whole_and_cut(every))
     mistakes += slips("authorised outer", hidden, inner)
     mistakes += [f"authorised outer {case['id']}: left whole although {case['hidden_executed_by']} ran the hidden request" for case, results in zip(hidden, inner)
                  if case["hidden_executed_by"] and any(text == base64.b64decode(case["request_b64"]) for text, _ in results)]
@@ -140,7 +141,7 @@ def score_http(folder, every, report=print):
     safe = collections.Counter()
     useful = 0
     for name, policy, streams in (("present", tcp_cases.POLICY, armed), ("any", ANY, raw)):
-        results = outcomes(streams, policy, folder, every)
+        results = outcomes(streams, policy, folder, whole_and_cut(every))
         told = readings({text for result in results for text, refused in result if not refused})
         for case, stream, result in zip(cases, streams, results):
             wrong = []
@@ -256,7 +257,7 @@ def run_captures(folder, every, report=print):
             report(f"{path.relative_to(CORPUS)}: {crash}")
             wrong += 1
             continue
-        violations = checker.check(left, services, only=("h11", "llhttp"))
+        violations = checker.check(left, services, only=("h11",))
         if violations:
             report(f"{path.relative_to(CORPUS)}: {violations[0]}")
             wrong += 1

@@ -1,10 +1,12 @@
 """Readers of a client's byte stream that share no code with the product. Each says which requests it sees: [Request].
 
 `lenient` reads as every real server known to be lenient reads, all at once: wherever bytes can be taken in two ways it follows both, so its answer
-is the union over all readings. The others are real parsers: h11, llhttp (httptools), Go's net/http, Node's http server in its insecure mode.
+is the union over all readings. The others are real parsers: h11, llhttp in its strict and its most lenient mode, Go's net/http, Node's http server in
+its insecure mode.
 """
 import dataclasses
 import functools
+import importlib.util
 import json
 import pathlib
 import re
@@ -14,10 +16,12 @@ import subprocess
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+LLHTTP = pathlib.Path("/usr/share/llhttp")
 BODY_CEILING = 100_000_000  # both databases answer 413 above it and then run the body of an expecting request
 READINGS_MAX = 400
 METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE", b"CONNECT", b"PRI"}
 CREDENTIALS = re.compile(rb"(?i:basic|bearer|apikey) +[A-Za-z0-9+/=._~-]+\Z")
+SCHEME = re.compile(rb"(?i:basic|bearer|apikey)\b")
 VERSION = re.compile(rb"[!-~]+/\d[!-~]*\Z")
 LEADING = bytes(range(0x21)) + b"\x7f"
 
@@ -26,13 +30,21 @@ LEADING = bytes(range(0x21)) + b"\x7f"
 class Request:
     method: bytes
     target: bytes
-    authorised: bool
+    credentials: str  # "none", "good", "malformed"
+
+    @property
+    def authorised(self):
+        return self.credentials == "good"
 
 
-def authorised(values):
-    """Exactly one well-formed Authorization."""
-    values = [value.encode("latin-1") if isinstance(value, str) else value for value in values]
-    return len(values) == 1 and CREDENTIALS.match(values[0].strip(b" \t")) is not None
+def credentials_of(values):
+    """What the Authorization headers amount to: good is exactly one, well formed; another scheme, or an empty one, is none."""
+    values = [(value.encode("utf-8", "replace") if isinstance(value, str) else value).strip(b" \t") for value in values]
+    if len(values) == 1:
+        if CREDENTIALS.match(values[0]):
+            return "good"
+        return "malformed" if SCHEME.match(values[0]) else "none"
+    return "malformed" if values else "none"
 
 
 # ---- the most lenient reader ----
@@ -59,7 +71,7 @@ def _requests_at(stream, start, ended, continued):
     if line_end >= 0:
         words = stream[start:line_end].split()
         if len(words) == 2 and words[0] in METHODS:  # HTTP/0.9: the line alone is a request
-            yield Request(words[0], words[1], False), (line_end + 1,)
+            yield Request(words[0], words[1], "none"), (line_end + 1,)
     for head, following in _heads(stream, start, ended):
         request = _head(head)
         if request is None:
@@ -111,7 +123,7 @@ def _head(lines):
             fields.append((name, value.strip(b" \t"), False))
     credentials = [value if name.lower() == b"authorization" and not fold else b"" for name, value, fold in fields
                    if name.strip().lower() == b"authorization"]
-    return Request(words[0], words[1], authorised(credentials)), version, fields, folded
+    return Request(words[0], words[1], credentials_of(credentials)), version, fields, folded
 
 
 def _message_ends(stream, at, version, fields, folded, continued):
@@ -222,41 +234,28 @@ def _h11(h11, stream):
                     continue
                 return found
             if isinstance(event, h11.Request):
-                found.append(Request(event.method, event.target, authorised([value for name, value in event.headers if name == b"authorization"])))
+                found.append(Request(event.method, event.target, credentials_of([value for name, value in event.headers if name == b"authorization"])))
             elif isinstance(event, h11.ConnectionClosed):
                 return found
     except (h11.RemoteProtocolError, h11.LocalProtocolError):
         return found
 
 
+@functools.cache
+def _llhttp_program():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="springlatch-oracle-"))
+    sources = [LLHTTP / name for name in ("api.c", "http.c", "llhttp.c")]
+    subprocess.run(["cc", "-w", "-O1", "-DLLHTTP_STRICT_MODE=1", "-I/usr/share/include/llhttp", HERE / "llhttp_reader.c", *sources, "-o", folder / "llhttp_reader"],
+                   check=True, capture_output=True, timeout=600)
+    return folder / "llhttp_reader"
+
+
 def llhttp_reader(streams):
-    import httptools
-    return [_llhttp(httptools, stream) for stream in streams]
+    return _other_process([_llhttp_program()], streams)
 
 
-def _llhttp(httptools, stream):
-    found = []
-
-    class Protocol:
-        def on_message_begin(self):
-            self.target, self.values = b"", []
-
-        def on_url(self, url):
-            self.target += url
-
-        def on_header(self, name, value):
-            if name.lower() == b"authorization":
-                self.values.append(value)
-
-        def on_headers_complete(self):
-            found.append(Request(parser.get_method(), self.target, authorised(self.values)))
-
-    parser = httptools.HttpRequestParser(Protocol())
-    try:
-        parser.feed_data(stream)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-        pass
-    return found
+def llhttp_lenient_reader(streams):
+    return _other_process([_llhttp_program(), "lenient"], streams)
 
 
 def _other_process(command, streams):
@@ -265,7 +264,7 @@ def _other_process(command, streams):
     lines = done.stdout.split(b"\n")[:-1]
     if len(lines) != len(streams):
         raise RuntimeError(f"{command[0]} read {len(lines)} of {len(streams)} streams: {done.stderr[-300:]!r}")
-    return [[Request(r["method"].encode("latin-1", "replace"), r["target"].encode("utf-8", "replace"), authorised(r["authorization"] or []))
+    return [[Request(r["method"].encode("latin-1", "replace"), r["target"].encode("utf-8", "replace"), credentials_of(r["authorization"] or []))
              for r in json.loads(line)] for line in lines]
 
 
@@ -286,17 +285,15 @@ def node_reader(streams):
 
 @functools.cache
 def available():
-    """{name: reader of a list of streams} of the real parsers that are on this machine, and [why others are not]."""
-    readers, missing = {}, []
-    for name, module, reader in (("h11", "h11", h11_reader), ("llhttp", "httptools", llhttp_reader)):
-        try:
-            __import__(module)
-            readers[name] = reader
-        except ImportError:
-            missing.append(f"{name}: the Python package {module} is not installed")
-    for name, program, reader in (("go", "go", go_reader), ("node", "node", node_reader)):
-        if shutil.which(program):
+    """{name: reader of a list of streams} of the real parsers that are on this machine, and {name: why it is not}."""
+    readers, missing = {}, {}
+    for name, there, reader, cure in (
+            ("h11", importlib.util.find_spec("h11") is not None, h11_reader, "the Python package h11"),
+            ("llhttp", (LLHTTP / "llhttp.c").exists() and shutil.which("cc"), llhttp_reader, "Debian's node-llhttp, a C compiler"),
+            ("llhttp-lenient", (LLHTTP / "llhttp.c").exists() and shutil.which("cc"), llhttp_lenient_reader, "Debian's node-llhttp, a C compiler"),
+            ("go", shutil.which("go"), go_reader, "go"), ("node", shutil.which("node"), node_reader, "node")):
+        if there:
             readers[name] = reader
         else:
-            missing.append(f"{name}: no program {program}")
+            missing[name] = f"{name} is not there: scripts/setup installs {cure}"
     return readers, missing

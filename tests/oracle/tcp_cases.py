@@ -43,15 +43,17 @@ class Case:
     stamps: bool = False
     vlan: tuple = ()
     strict: bool = False  # legal: every frame must leave, byte for byte
+    ends: tuple | None = None  # ((client address, port), (server address, port)) instead of those that follow from its number
 
     def client_address(self, index):
+        if self.ends:
+            return self.ends[0][0]
         if self.v6:
             return wire.address("2001:db8:ffff::") [:12] + (index + 1).to_bytes(4, "big")
         return (0x0A000000 + index + 1).to_bytes(4, "big")
 
     def frames(self, index):
-        client = (self.client_address(index), 1024 + index % 60000)
-        server = (SERVER_V6 if self.v6 else SERVER_V4, PORT)
+        client, server = self.ends or ((self.client_address(index), 1024 + index % 60000), (SERVER_V6 if self.v6 else SERVER_V4, PORT))
         result = []
         for tick, op in enumerate(self.ops):
             result += self.render(op, client, server, tick)

@@ -1,0 +1,86 @@
+"""A policy's meaning, written a second time from config/README.md: who may ask which service for what."""
+import ipaddress
+
+import routes
+
+FORWARDS, DENIES = "forwards", "denies"
+
+
+class Policy:
+    def __init__(self, document, databases=None):
+        self.document, self.databases = document, databases or routes.Databases()
+        self.observes = document.get("mode") == "observe"
+        self.prefixes = [(prefix, zone) for zone, texts in document.get("zones", {}).items() for prefix in map(network, texts)]
+        self.services = {}
+        for name, service in document["services"].items():
+            for prefix in map(network, service["addresses"]):
+                for port in service["ports"]:
+                    self.services[prefix, port] = (name, service["protocol"])
+
+    def zone(self, address):
+        address = ipaddress.ip_address(address)
+        inside = [(prefix.prefixlen, zone) for prefix, zone in self.prefixes if prefix.version == address.version and address in prefix]
+        return max(inside)[1] if inside else None
+
+    def service(self, address, port):
+        """(name, protocol) or (None, None)."""
+        address = ipaddress.ip_address(address)
+        for (prefix, at), found in self.services.items():
+            if at == port and prefix.version == address.version and address in prefix:
+                return found
+        return None, None
+
+    def rules(self, source, service):
+        zone = self.zone(source)
+        return [rule for rule in self.document.get("rules", []) if zone in rule["from"] and service in rule["to"]]
+
+    def reachable(self, source, service, protocol):
+        """Whether a connection may be opened: some rule could let something through."""
+        for rule in self.rules(source, service):
+            if rule["action"] == "allow" or rule.get("mode", "observe" if self.observes else "") == "observe":
+                return True
+            if protocol == "tcp" or rule["credentials"] == "any" and "methods" not in rule and "operations" not in rule:
+                return False
+        return self.observes
+
+    def decide(self, source, service, method, credentials, operation):
+        """`operation`: a class, or "unknown"."""
+        if method in (b"TRACE", b"CONNECT"):
+            return FORWARDS if self.observes else DENIES
+        for rule in self.rules(source, service):
+            if rule["credentials"] == "present" and credentials != "good":
+                continue
+            if "methods" in rule and method.decode("latin-1") not in rule["methods"]:
+                continue
+            if "operations" in rule and operation not in rule["operations"]:
+                continue
+            if rule["action"] == "allow":
+                if credentials == "malformed":
+                    break
+                return FORWARDS
+            return FORWARDS if rule.get("mode", "observe" if self.observes else "enforce") == "observe" else DENIES
+        return FORWARDS if self.observes else DENIES
+
+    def verdicts(self, source, service, request):
+        """What the policy says to each thing that the request may do: {FORWARDS}, {DENIES}, both where the classes are arguable, or
+        nothing if no database does anything."""
+        done = self.databases.operations(request.method, request.target)
+        found = set()
+        for classes in done.values():
+            said = {self.decide(source, service, request.method, request.credentials, operation) for operation in classes or ()}
+            if said:
+                found.add(frozenset(said))
+        return found
+
+    def slips(self, source, service, request):
+        """A database would do what the policy denies, however one classes it."""
+        return frozenset({DENIES}) in self.verdicts(source, service, request)
+
+    def must_pass(self, source, service, request):
+        """The policy lets it through, however one classes it, whichever database it is."""
+        verdicts = self.verdicts(source, service, request)
+        return verdicts == {frozenset({FORWARDS})}
+
+
+def network(text):
+    return ipaddress.ip_network(text, strict=False)

@@ -1,0 +1,106 @@
+"""Which API a method and path reach, and how grave it is, as the databases choose: an implementation of their PathTrie of its own.
+
+Both match the segments of the path as it was sent (percent-encoding kept), split at `/` as Java's String.split does: a leading empty segment and
+all trailing ones vanish, those in between count. In each of four modes a literal segment beats a placeholder; the modes differ in where a placeholder
+may stand for what is not there literally, and the first mode in which the method has a handler decides. Elasticsearch 7.10.2 knows mapping types
+(`/{index}/{type}/{id}`), OpenSearch 2.19.1 does not. `test_policy.py` holds this against what both were measured to do.
+"""
+import csv
+import pathlib
+import re
+
+CLASSES = ("info", "read", "write", "manage", "security")
+EXPLICIT, ROOT, LEAF, ANY = range(4)
+
+
+def templates():
+    """[(method, path, {class, …})]: more than one class where one could argue."""
+    with open(pathlib.Path(__file__).with_name("routes.csv"), encoding="utf-8") as lines:
+        return [(row["method"].encode(), row["path"].encode(), frozenset(row["class"].split("|"))) for row in csv.DictReader(lines)]
+
+
+class Node:
+    def __init__(self):
+        self.children, self.handlers = {}, None
+
+
+class Router:
+    def __init__(self, routes):
+        self.root = Node()
+        for method, path, what in routes:
+            node, segments = self.root, split(path)[1:]
+            for segment in segments:
+                node = node.children.setdefault(b"*" if segment.startswith(b"{") else segment, Node())
+            node.handlers = node.handlers or {}
+            node.handlers[method] = (node.handlers.get(method, (frozenset(),))[0] | what, segments[:1] == [b"{index}"])
+
+    def handler(self, method, path):
+        """{class, …} of the API that runs, or None: then the database answers 400, 404 or 405."""
+        segments = split(path)
+        at = 1 if segments and not segments[0] else 0
+        for mode in (EXPLICIT, ROOT, LEAF, ANY):
+            handlers = self.root.handlers if not segments else retrieve(self.root, segments, at, mode)
+            if handlers and method in handlers:
+                what, index_named = handlers[method]
+                return None if index_named and no_index(segments[at]) else what
+        return None
+
+
+def no_index(segment):
+    """What no index may be called: the database then answers 400."""
+    return re.sub(rb"%5[fF]", b"_", segment[:3])[:1] == b"_" and segment != b"_all"
+
+
+def split(path):
+    segments = path.split(b"/")
+    while segments and not segments[-1]:
+        segments.pop()
+    return segments
+
+
+def retrieve(node, path, index, mode):
+    if index >= len(path):
+        return None
+    token, last = path[index], index == len(path) - 1
+    child = node.children.get(token)
+    wildcard = node.children.get(b"*")
+    if child is None:
+        if not (mode == ANY or mode == ROOT and index == 1 or mode == LEAF and last) or wildcard is None:
+            return None
+        child, used_wildcard = wildcard, True
+    elif last and child.handlers is None and wildcard is not None and mode not in (EXPLICIT, ROOT) \
+            or index == 1 and child.handlers is None and wildcard is not None and mode == ROOT:
+        child, used_wildcard = wildcard, True
+    else:
+        used_wildcard = token == b"*"
+    if last:
+        return child.handlers
+    found = retrieve(child, path, index + 1, mode)
+    if found is None and not used_wildcard and mode != EXPLICIT and wildcard is not None:
+        found = retrieve(wildcard, path, index + 1, mode)
+    return found
+
+
+def path_of(target):
+    """The path of a request target; of an absolute one, too, although both databases answer those with 400."""
+    path = target.partition(b"?")[0]
+    if path[:7].lower() == b"http://":
+        return b"/" + path[7:].partition(b"/")[2]
+    return path
+
+
+class Databases:
+    """What a request does to each database: an API's classes, None for nothing."""
+
+    def __init__(self, routes=None):
+        routes = templates() if routes is None else routes
+        self.elasticsearch = Router(routes)
+        self.opensearch = Router([route for route in routes if b"{type}" not in route[1]])
+
+    def operations(self, method, target):
+        """{database: {class, …} or None}. HEAD is what GET is; OPTIONS tells methods."""
+        path = path_of(target)
+        if method == b"OPTIONS":
+            return {"elasticsearch": frozenset({"info"}), "opensearch": frozenset({"info"})}
+        method = b"GET" if method == b"HEAD" else method
+        return {"elasticsearch": self.elasticsearch.handler(method, path), "opensearch": self.opensearch.handler(method, path)}
