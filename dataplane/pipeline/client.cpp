@@ -205,6 +205,10 @@ void Inspector::Impl::client_in_order(Packet& packet, std::uint32_t index) noexc
         seq::distance(sequence, flow.client_gate), static_cast<std::int64_t>(payload.size())));
     const StreamResult result = read_client(packet, index, payload.subspan(old), sequence + old, fin);
     const bool lost = cold(index).phase == RequestPhase::lost;
+    // What may leave in front of where it stopped: the end of a body that the gate ran ahead over belongs to
+    // it, and an allowed request is not whole without it.
+    const std::uint32_t front = old + result.allowed;
+    const bool has_front = result.allowed > 0 || seq::after(sequence + old, flow.client_high);
     switch (result.stop) {
         case StreamResult::Stop::none:
             if (!payload.empty()) {
@@ -225,13 +229,13 @@ void Inspector::Impl::client_in_order(Packet& packet, std::uint32_t index) noexc
             pass(packet);
             return;
         case StreamResult::Stop::wait:
-            if (result.allowed == 0) {
+            if (!has_front) {
                 hold(packet, index, false);
                 return;
             }
             flow.flags |= flow_flag::client_spoke;
-            flow.client_high = seq::later(flow.client_high, sequence + old + result.allowed);
-            pass_shortened(packet, old + result.allowed, Reason::none);
+            flow.client_high = seq::later(flow.client_high, sequence + front);
+            pass_shortened(packet, front, Reason::none);
             return;
         case StreamResult::Stop::retry:
             drop(packet, Reason::out_of_resources);
@@ -240,12 +244,12 @@ void Inspector::Impl::client_in_order(Packet& packet, std::uint32_t index) noexc
             if (packet.verdict != nullptr) {
                 packet.verdict->rule = result.rule;
             }
-            if (result.allowed > 0) {
-                flow.client_high = seq::later(flow.client_high, sequence + old + result.allowed);
-                pass_shortened(packet, old + result.allowed, result.reason);
+            if (has_front) {
+                flow.client_high = seq::later(flow.client_high, sequence + front);
+                pass_shortened(packet, front, result.reason);
             }
             cut(packet, index, {.reason = result.reason, .action = result.action, .to_head = result.to_head});
-            if (result.allowed == 0) {
+            if (!has_front) {
                 drop(packet, result.reason);
             }
             return;

@@ -110,6 +110,49 @@ TEST(Denial, PipelinedRequestsTheAllowedPrefixLeavesShortened) {
     EXPECT_EQ(requests[3].record.request_number, 4U);
 }
 
+/// An allowed request with a body of 20 bytes, cut in the middle of it.
+struct Upload {
+    std::string head =
+        "POST /support-cases/_search HTTP/1.1\r\nHost: db\r\nAuthorization: Basic YTpi\r\nContent-Length: "
+        "20\r\n\r\n";
+    std::string front = "0123456789";
+    std::string rest = "abcdefghij";
+};
+
+TEST(Denial, TheEndOfAnAllowedBodyLeavesAlthoughWhatFollowsInItsSegmentIsDenied) {
+    const Upload upload;
+    for (const std::string& following : {without_credentials, std::string{"\x01 what is this"}}) {
+        Wire wire;
+        Connection c(wire);
+        c.open();
+        c.client(upload.head + upload.front);
+        c.client(upload.rest + following);
+        const auto server = wire.to_server();
+        EXPECT_EQ(stream_of(server, c.base), upload.head + upload.front + upload.rest);
+        ASSERT_EQ(server.size(), 3U);
+        EXPECT_TRUE(server[2].has(tcp_flag::rst));
+        EXPECT_EQ(server[2].tcp.sequence,
+                  c.base + upload.head.size() + upload.front.size() + upload.rest.size());
+    }
+}
+
+TEST(Denial, TheEndOfABodyLeavesAlthoughTheRequestBehindItMustWaitForAnAnswer) {
+    const Upload upload;
+    PolicyParts parts;
+    parts.limits.requests_in_flight = 1;
+    Wire wire(std::move(parts));
+    Connection c(wire);
+    c.open();
+    c.client(upload.head + upload.front);
+    c.client(upload.rest + with_credentials);
+    EXPECT_EQ(stream_of(wire.to_server(), c.base), upload.head + upload.front + upload.rest)
+        << "the server can only answer a request that it has in full";
+    c.client_next -= static_cast<std::uint32_t>(with_credentials.size());
+    c.server(ok_response);
+    c.client(with_credentials);  // TCP sends it again
+    EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed", "allowed"));
+}
+
 TEST(Denial, SourceThatNoRuleAllowsIsRefusedAtItsSyn) {
     Wire wire;
     Connection c(wire, "198.18.0.1");
