@@ -49,6 +49,11 @@ constexpr int pipelined_reports_max = 64;
     return Reason::malformed_http;
 }
 
+/// No request begins so, but a TLS record or an SSLv2 hello may.
+[[nodiscard]] bool may_become_tls(std::byte first) noexcept {
+    return first == std::byte{0x16} || first >= std::byte{0x80};
+}
+
 [[nodiscard]] bool has_body(const http::HeadState& head) noexcept {
     return head.framing == http::BodyFraming::chunked ||
            (head.framing == http::BodyFraming::length && head.content_length > 0);
@@ -212,6 +217,9 @@ Inspector::Impl::StreamResult Inspector::Impl::read_head(Packet& packet, std::ui
             }
             if (appended < bytes.size()) {
                 return refuse_head(packet, index, *head, whole, http::HeadFault::head_too_large);
+            }
+            if (may_become_tls(whole.front()) && !policy_->parts().services[hot(index).service].tls_allowed) {
+                return refuse_head(packet, index, *head, whole, http::HeadFault::tls);
             }
             if (state.head == no_index) {
                 std::uint32_t open = heads_.open(index);
