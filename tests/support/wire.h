@@ -117,7 +117,9 @@ class Wire {
             Frame{.bytes = box->bytes, .time_ns = now_ns, .handle = box, .arrived = from}};
         now_ns += 1000;
         output_.clear();
+        if (around_inspect) around_inspect(true);
         inspector_.inspect(burst, output_);
+        if (around_inspect) around_inspect(false);
         collect();
         return output_.verdicts[0];
     }
@@ -149,8 +151,12 @@ class Wire {
         return counters().frames_dropped[static_cast<std::size_t>(reason)];
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const { return inspector_.memory_bytes(); }
+
     EventLog log;
     std::uint64_t now_ns = 1'700'000'000'000'000'000U;
+    /// Called before (true) and after (false) the inspector works on a frame.
+    std::function<void(bool)> around_inspect;
     /// Called with every frame that leaves, before it is put away.
     std::function<void(const Left&)> on_leave;
 
