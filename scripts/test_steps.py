@@ -152,6 +152,10 @@ def replay(step):
     pytest(step, "tests/replay")
 
 
+def promises(step):
+    pytest(step, "tests/promises")  # P1 to P5 are a program of their own, which the steps unit and asan run
+
+
 def oracle(step):
     pytest(step, "tests/oracle")
 
@@ -211,12 +215,12 @@ def tidy(step):
 
 
 STEPS = {
-    "includes": includes, "format": formatting, "unit": unit, "replay": replay, "oracle": oracle, "docs": docs, "live": live,
+    "includes": includes, "format": formatting, "unit": unit, "replay": replay, "promises": promises, "oracle": oracle, "docs": docs, "live": live,
     "asan": asan, "tsan": tsan, "fuzz": fuzz, "clang": clang, "tidy": tidy,
 }
-QUICK = ("includes", "unit", "replay")
+QUICK = ("includes", "unit", "replay", "promises")
 ON_REQUEST = ("tidy",)  # an hour on two busy cores: scripts/test --only clang --only tidy
-NEEDS = {"replay": "unit", "oracle": "unit", "docs": "unit", "live": "unit", "tidy": "clang"}  # a step without its build is skipped
+NEEDS = {"replay": "unit", "promises": "unit", "oracle": "unit", "docs": "unit", "live": "unit", "tidy": "clang"}  # a step without its build is skipped
 
 
 def coverage(step):

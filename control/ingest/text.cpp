@@ -8,9 +8,10 @@ namespace springlatch::control {
 namespace {
 
 constexpr std::string_view redacted = "REDACTED";
-constexpr std::array<std::string_view, 11> credential_names = {"access_token", "token",  "api_key",  "apikey",
-                                                               "password",     "passwd", "secret",   "auth",
-                                                               "key",          "sig",    "signature"};
+/// A name that is one of these, or ends in one behind a `-`, `_` or `.` (x-api-key, client_secret).
+constexpr std::array<std::string_view, 14> credential_names = {
+    "token",  "key",  "apikey",        "password",   "passwd", "pwd",       "pass",
+    "secret", "auth", "authorization", "credential", "sig",    "signature", "jwt"};
 
 [[nodiscard]] int hex_value(char digit) noexcept {
     if (digit >= '0' && digit <= '9') {
@@ -35,7 +36,8 @@ constexpr std::array<std::string_view, 11> credential_names = {"access_token", "
             plain += lower(name[i]);
         }
     }
-    return std::find(credential_names.begin(), credential_names.end(), plain) != credential_names.end();
+    const std::string_view last = std::string_view{plain}.substr(plain.find_last_of("-_.") + 1);
+    return std::find(credential_names.begin(), credential_names.end(), last) != credential_names.end();
 }
 
 /// Bytes of the printable character that `rest` begins with; 0 if it begins with none.
@@ -92,11 +94,14 @@ std::string redact_query(std::string_view query) {
 }
 
 std::string redact_path(std::string_view path) {
-    const std::size_t scheme = path.find("://");
-    if (scheme == std::string_view::npos || path.front() == '/') {
+    const std::size_t slashes = path.starts_with("//") ? 0 : path.find("://");
+    if (slashes == std::string_view::npos) {
         return std::string(path);
     }
-    const std::size_t host = scheme + 3;
+    const std::size_t host = path.find_first_not_of(":/", slashes);
+    if (host == std::string_view::npos) {
+        return std::string(path);
+    }
     const std::size_t host_end = std::min(path.find('/', host), path.size());
     const std::size_t at = path.substr(0, host_end).rfind('@');
     if (at == std::string_view::npos || at < host) {

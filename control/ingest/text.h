@@ -10,7 +10,7 @@ namespace springlatch::control {
 /// credential goes on to the next `&`.
 [[nodiscard]] std::string redact_query(std::string_view query);
 
-/// `scheme://user:password@host/…` without the part before the `@`.
+/// `scheme://user:password@host/…` and `//user:password@host/…` without the part before the `@`.
 [[nodiscard]] std::string redact_path(std::string_view path);
 
 /// Bytes that are not printable UTF-8 (control characters, marks that turn the direction of text, invalid

@@ -250,8 +250,14 @@ TEST(Text, CredentialsInQueriesAreBlankedInEverySpelling) {
     EXPECT_EQ(redact_query("API_KEY=x%26y&q=z"), "API_KEY=REDACTED&q=z");
     EXPECT_EQ(redact_query("p%61sswd=x"), "p%61sswd=REDACTED");
     EXPECT_EQ(redact_query("q=token"), "q=token");
+    EXPECT_EQ(redact_query("X-Api-Key=x&client_secret=y;z&id.token=w"),
+              "X-Api-Key=REDACTED&client_secret=REDACTED&id.token=REDACTED");
+    EXPECT_EQ(redact_query("monkey=1&keyword=2"), "monkey=1&keyword=2");
     EXPECT_EQ(redact_path("http://u:p@host/x"), "http://REDACTED@host/x");
+    EXPECT_EQ(redact_path("//u:p@host/x"), "//REDACTED@host/x");
+    EXPECT_EQ(redact_path("http:///u:p@host/x"), "http:///REDACTED@host/x");
     EXPECT_EQ(redact_path("/a@b"), "/a@b");
+    EXPECT_EQ(redact_path("//"), "//");
 }
 
 TEST(Text, WhatAPeerWroteCannotBreakALineOrATerminal) {
