@@ -215,8 +215,8 @@ def tidy(step):
 
 
 STEPS = {
-    "includes": includes, "format": formatting, "unit": unit, "replay": replay, "promises": promises, "oracle": oracle, "docs": docs, "live": live,
-    "asan": asan, "tsan": tsan, "fuzz": fuzz, "clang": clang, "tidy": tidy,
+    "includes": includes, "format": formatting, "unit": unit, "replay": replay, "promises": promises, "oracle": oracle, "docs": docs,
+    "live": live, "asan": asan, "tsan": tsan, "fuzz": fuzz, "clang": clang, "tidy": tidy,
 }
 QUICK = ("includes", "unit", "replay", "promises")
 ON_REQUEST = ("tidy",)  # an hour on two busy cores: scripts/test --only clang --only tidy
@@ -266,7 +266,7 @@ def perform(name, function):
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/test")
-    parser.add_argument("--quick", action="store_true", help="release build, unit tests, replays")
+    parser.add_argument("--quick", action="store_true", help="release build, unit tests, replays, promises")
     parser.add_argument("--coverage", action="store_true", help="coverage of the core by its unit tests")
     parser.add_argument("--only", action="append", choices=STEPS, metavar="STEP", help="one step; may be repeated")
     parser.add_argument("--list", action="store_true", help="name the steps")

@@ -61,7 +61,7 @@ struct P4Bounded : ::testing::Test {
 };
 
 TEST_F(P4Bounded, AFullFlowTableTakesNoNewConnectionAndKeepsThoseItHas) {
-    while (wire.counters().connections < flows && connections.size() < 2 * flows) connect();
+    while (wire.counters().connections < flows && connections.size() < std::size_t{2} * flows) connect();
     for (int i = 0; i < 20; ++i) connect();
     EXPECT_GE(wire.counters().connections, flows * 9 / 10);
     EXPECT_GE(refused(), 20U);
