@@ -33,6 +33,21 @@ TEST_F(IpEvasion, FragmentsTowardsAProtectedAddressAreRefused) {
     refused(c.client_frame().fragment_word(0x0001).payload(with_credentials).build(), Reason::fragment);
     refused(c.client_frame().fragment_word(0x00b9).payload(with_credentials).build(), Reason::fragment);
 }
+// 3, 4, 6
+TEST_F(IpEvasion, OverlappingAndUnfinishedFragmentsNeitherPassNorStay) {
+    const std::size_t memory = wire.memory_bytes();
+    for (const std::string_view text : {"same bytes twice", "same bytes twice", "this time others"}) {
+        refused(c.client_frame().fragment_word(0x2000).payload(text).build(), Reason::fragment);
+        refused(c.client_frame().fragment_word(0x2001).payload(text).build(), Reason::fragment);
+    }
+    for (std::uint16_t i = 0; i < 2000; ++i)
+        wire.send(Side::outside,
+                  c.client_frame().identification(i).fragment_word(0x2000).payload("and no end").build());
+    EXPECT_THAT(wire.to_server(), IsEmpty());
+    EXPECT_EQ(wire.dropped(Reason::fragment), 2006U);
+    EXPECT_EQ(wire.counters().frames_held, 0U);
+    EXPECT_EQ(wire.memory_bytes(), memory);
+}
 TEST_F(IpEvasion, FragmentsOfOthersPass) {
     TcpFrame other;
     passes(
@@ -50,6 +65,16 @@ TEST(IpEvasionV6, ExtensionHeadersTowardsAServiceAreRefused) {
     }
     EXPECT_EQ(wire.dropped(Reason::fragment), 1U) << "the atomic fragment";
     EXPECT_GE(wire.dropped(Reason::extension_headers), 2U);
+}
+// 9
+TEST(IpEvasionV6, MoreThanEightExtensionHeadersAreDropped) {
+    Wire wire;
+    TcpFrame frame;
+    frame.from("2001:db8:1::5", 40000).to("2001:db8::10", 9200).seq(1).ack(2).payload("x");
+    for (int i = 0; i < 9; ++i) frame.extension(60, {0, 0, 0, 0, 0, 0, 0});
+    wire.send(Side::outside, frame.build());
+    EXPECT_THAT(wire.to_server(), IsEmpty());
+    EXPECT_EQ(wire.dropped(Reason::malformed_ip), 1U);
 }
 // 10, 11
 TEST_F(IpEvasion, Ipv4OptionsTowardsAServiceAreRefused) {
@@ -140,8 +165,25 @@ TEST_F(IpEvasion, TheRestOfTheNetworkIsNotTouched) {
     Bytes spanning_tree = raw({1, 0x80, 0xc2, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 38, 0x42, 0x42, 3});
     spanning_tree.resize(60);
     passes(spanning_tree);
+    Bytes lacp = raw({1, 0x80, 0xc2, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0x09, 1, 1});
+    lacp.resize(124);
+    passes(lacp);
+    TcpFrame bfd;
+    Bytes bfd_packet = raw({0xc0, 0, 0x0e, 0xc8, 0, 32, 0, 0, 0x20, 0xc0, 3, 24});
+    bfd_packet.resize(32);
+    passes(bfd.from("192.0.2.1", 0).to("198.51.100.10", 0).ttl(255).layer4(17, bfd_packet).build());
+    TcpFrame neighbour;
+    Bytes solicitation = raw({135, 0, 0, 0, 0, 0, 0, 0});
+    solicitation.resize(24);
+    passes(
+        neighbour.from("2001:db8:1::5", 0).to("2001:db8::10", 0).ttl(255).layer4(58, solicitation).build());
     TcpFrame ping;
     passes(ping.from("192.0.2.1", 0).to("198.51.100.10", 0).layer4(1, raw({8, 0, 0, 0, 0, 1, 0, 1})).build());
+    TcpFrame fragmentation_needed;
+    passes(fragmentation_needed.from("192.0.2.254", 0)
+               .to("198.51.100.10", 0)
+               .layer4(1, raw({3, 4, 0, 0, 0, 0, 5, 0, 0x45, 0, 5, 220}))
+               .build());
     TcpFrame too_big;
     passes(too_big.from("2001:db8:1::5", 0)
                .to("2001:db8::10", 0)

@@ -305,6 +305,130 @@ TEST_F(MustPass, JumboFrames) {
     (void)wire.to_server();
     outside_passes(c.client_frame().payload(body));
 }
+TEST_F(MustPass, FramesMergedByTheReceiverOfUpTo64Kilobytes) {
+    const std::string body(60'000, 'b');
+    outside_passes(c.client_frame().payload(
+        "POST /_bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nContent-Length: 60000\r\n\r\n" +
+        body));
+    c.client_acked = c.client_next;
+    inside_passes(c.server_frame().payload("HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" +
+                                           std::string(50'000, 'a')));
+}
+TEST_F(MustPass, TimestampsWindowScaleSackAndAccurateEcnFromTheSynOn) {
+    /// Sets the AE bit (RFC 9341), which TcpFrame does not know, and mends the checksum (RFC 1624).
+    const auto accurate = [](Bytes frame) {
+        frame[14 + 20 + 12] |= std::byte{1};
+        const std::size_t at = 14 + 20 + 16;
+        const unsigned old_sum =
+            (std::to_integer<unsigned>(frame[at]) << 8U) | std::to_integer<unsigned>(frame[at + 1]);
+        unsigned fresh = (~old_sum & 0xffffU) + 0x0100U;
+        fresh = ~((fresh & 0xffffU) + (fresh >> 16U)) & 0xffffU;
+        frame[at] = static_cast<std::byte>(fresh >> 8U);
+        frame[at + 1] = static_cast<std::byte>(fresh & 0xffU);
+        return frame;
+    };
+    const auto passes_as = [&](Side from, const Bytes& sent) {
+        wire.send(from, sent);
+        const auto left = wire.take(opposite(from));
+        ASSERT_THAT(left, SizeIs(1));
+        EXPECT_EQ(left[0].bytes, sent);
+    };
+    passes_as(Side::outside, accurate(TcpFrame()
+                                          .from("192.0.2.7", 40000)
+                                          .to("198.51.100.10", 9200)
+                                          .seq(10)
+                                          .syn()
+                                          .add_flags(tcp_flag::ece | tcp_flag::cwr)
+                                          .mss(1460)
+                                          .sack_permitted()
+                                          .timestamp(1, 0)
+                                          .nop()
+                                          .window_scale(14)
+                                          .build()));
+    passes_as(Side::inside, TcpFrame()
+                                .from("198.51.100.10", 9200)
+                                .to("192.0.2.7", 40000)
+                                .seq(20)
+                                .ack(11)
+                                .syn()
+                                .mss(1460)
+                                .sack_permitted()
+                                .timestamp(900, 1)
+                                .nop()
+                                .window_scale(7)
+                                .build());
+    Connection d(wire, "192.0.2.7");
+    d.client_next = d.client_acked = 11;
+    d.server_next = 21;
+    outside_passes(d.client_frame().timestamp(2, 900));
+    passes_as(Side::outside, accurate(d.client_frame().timestamp(3, 900).payload(with_credentials).build()));
+    outside_passes(d.client_frame().timestamp(4, 900).payload(with_credentials));
+    d.client_acked = d.client_next += static_cast<std::uint32_t>(with_credentials.size());
+    inside_passes(d.server_frame().timestamp(901, 4).payload(ok_response));
+    d.server_next += static_cast<std::uint32_t>(ok_response.size());
+    outside_passes(d.client_frame().timestamp(5, 901));
+}
+TEST_F(MustPass, PortReuseAfterTimeWait) {
+    for (int round = 0; round < 3; ++round) {
+        Connection d(wire, "192.0.2.8");
+        d.client_next = 10'000U + static_cast<std::uint32_t>(round) * 100'000U;
+        d.server_next = 50'000U + static_cast<std::uint32_t>(round) * 100'000U;
+        d.open();
+        outside_passes(d.client_frame().payload(with_credentials));
+        d.client_next += static_cast<std::uint32_t>(with_credentials.size());
+        d.server(ok_response);
+        d.client("", tcp_flag::fin);
+        d.server("", tcp_flag::fin);
+        (void)wire.to_server();
+        outside_passes(d.client_frame());
+        (void)wire.to_client();
+        wire.advance_seconds(3);
+        wire.idle();
+    }
+    EXPECT_THAT(wire.log.verdicts(), SizeIs(3));
+}
+TEST_F(MustPass, AnAuthorisedHeadSplitAtEveryByte) {
+    for (std::size_t cut = 1; cut < with_credentials.size(); ++cut) {
+        Connection d(wire, "192.0.2.9", static_cast<std::uint16_t>(41'000 + cut));
+        d.open();
+        outside_passes(d.client_frame().payload(std::string_view{with_credentials}.substr(0, cut)));
+        d.client_next += static_cast<std::uint32_t>(cut);
+        outside_passes(d.client_frame().payload(std::string_view{with_credentials}.substr(cut)));
+    }
+}
+TEST_F(MustPass, HeadsAndLinesUpToTheServersOwnLimits) {
+    const std::string auth = "Host: x\r\nAuthorization: Basic dTpw\r\n";
+    std::string line = "GET /";
+    line += std::string(4096 - line.size() - std::string_view{" HTTP/1.1"}.size(), 'a') + " HTTP/1.1\r\n";
+    outside_passes(c.client_frame().payload(line + auth + "\r\n"));
+    c.client_next += static_cast<std::uint32_t>(line.size() + auth.size() + 2);
+    std::string head = "GET / HTTP/1.1\r\n" + auth + "X: ";
+    head += std::string(8192 - head.size() - 4, 'x') + "\r\n\r\n";
+    outside_passes(c.client_frame().payload(head));
+}
+TEST_F(MustPass, OddButLegalRequests) {
+    const std::string auth = "Host: x\r\nAuthorization: Basic dTpw\r\n";
+    const std::vector<std::string> requests = {
+        "\r\nGET / HTTP/1.1\r\n" + auth + "\r\n",
+        "GET http://db:9200/_cat/indices HTTP/1.1\r\n" + auth + "\r\n",
+        "GET /a/_search HTTP/1.1\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
+        "GET / HTTP/1.1\r\n" + auth + "X-Name: J\xc3\xb6rg \xfc\r\n\r\n",
+        "GET / HTTP/1.1\r\n" + auth + "Cookie: sid=" + std::string(2048, 'c') +
+            "\r\nkbn-version: 7.10.2\r\nkbn-xsrf: true\r\n\r\n",
+        "GET /a%20b/_doc/1?q=%22x%22&pretty HTTP/1.1\r\n" + auth + "\r\n",
+        "OPTIONS * HTTP/1.1\r\n" + auth + "\r\n",
+        "GET / HTTP/1.1\r\nhOST:x\r\nauthorization:basic dTpw\r\nX-Empty:\r\n\r\n",
+        "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\nAuthorization: Basic dTpw\r\n\r\n",
+        "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n" + auth + "\r\n",
+    };
+    for (const std::string& request : requests) {
+        outside_passes(c.client_frame().payload(request));
+        c.client_next += static_cast<std::uint32_t>(request.size());
+        c.server("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00");
+        (void)wire.to_client();
+    }
+    EXPECT_THAT(wire.log.verdicts(), SizeIs(requests.size()));
+}
 TEST_F(MustPass, VlanPriorityTag) {
     outside_passes(c.client_frame().vlan(0xe000).payload(with_credentials));
 }

@@ -191,6 +191,26 @@ TEST(TcpEvasionSyn, SynAckFromTheClientAndSynFromTheServiceAreRefused) {
     EXPECT_THAT(wire.to_client(), IsEmpty());
     EXPECT_EQ(wire.dropped(Reason::bad_handshake), 2U);
 }
+TEST(TcpEvasionSyn, SplitHandshakesOfFourAndFivePacketsEstablishNothing) {
+    for (const bool acknowledges_first : {false, true}) {
+        Wire wire;
+        Connection c(wire);
+        c.outside(TcpFrame().from("192.0.2.1", 40000).to("198.51.100.10", 9200).seq(1000).syn());
+        if (acknowledges_first) {
+            c.inside(TcpFrame().from("198.51.100.10", 9200).to("192.0.2.1", 40000).seq(5000).ack(1001));
+        }
+        c.inside(TcpFrame().from("198.51.100.10", 9200).to("192.0.2.1", 40000).seq(5000).syn());
+        c.outside(TcpFrame().from("192.0.2.1", 40000).to("198.51.100.10", 9200).seq(1000).ack(5001).syn());
+        c.inside(TcpFrame().from("198.51.100.10", 9200).to("192.0.2.1", 40000).seq(5001).ack(1001));
+        (void)wire.to_server();
+        c.client_next = 1001;
+        c.server_next = 5001;
+        c.client(with_credentials);
+        for (const Left& left : wire.to_server()) EXPECT_THAT(left.payload(), IsEmpty());
+        EXPECT_EQ(wire.counters().connections, 0U);
+        EXPECT_EQ(wire.dropped(Reason::bad_handshake), 3U);
+    }
+}
 TEST(TcpEvasionSyn, DataBeforeTheHandshakeIsCompleteDoesNotPass) {
     Wire wire;
     Connection c(wire);
@@ -258,6 +278,30 @@ TEST_F(TcpEvasion, UrgentDataIsRefused) {
     c.outside(c.client_frame().urg(2).payload(authorised));
     EXPECT_THAT(reached(), IsEmpty());
     EXPECT_THAT(wire.log.verdicts(), ElementsAre("denied:urgent_data"));
+}
+// 37: the window scale was agreed on in the handshake; no later option changes what lies inside the window.
+TEST(TcpEvasionScale, OptionsAfterTheHandshakeChangeNothing) {
+    Wire wire;
+    Connection c(wire);
+    c.outside(
+        TcpFrame().from("192.0.2.1", 40000).to("198.51.100.10", 9200).seq(1000).syn());  // no scale offered
+    c.inside(TcpFrame()
+                 .from("198.51.100.10", 9200)
+                 .to("192.0.2.1", 40000)
+                 .seq(5000)
+                 .ack(1001)
+                 .syn()
+                 .window_scale(14));
+    c.client_next = c.base = 1001;
+    c.server_next = 5001;
+    c.client_acked = 1001;
+    c.outside(c.client_frame().window_scale(14).mss(9000));
+    c.inside(c.server_frame().window_scale(14));
+    (void)wire.to_server();
+    c.client_at(200'000, authorised);
+    EXPECT_EQ(wire.dropped(Reason::bad_sequence), 1U) << "65,535 bytes are the window";
+    c.client_at(0, authorised);
+    EXPECT_EQ(stream_of(wire.to_server(), c.base), authorised);
 }
 // 38
 TEST(TcpEvasionWrap, SequenceNumbersThatWrapAreFollowed) {
@@ -370,6 +414,20 @@ TEST_F(TcpEvasion, SpoofedServerFramesFromOutsideMoveNothing) {
     EXPECT_EQ(wire.dropped(Reason::spoofed_source), 1U);
     c.client_at(0, "GET /b HTTP/1.1\r\n");
     EXPECT_THAT(wire.log.verdicts(), ElementsAre("denied:inconsistent_retransmission"));
+}
+// 47
+TEST_F(TcpEvasion, AKeepAliveProbeWithAByteAboveTheAcknowledgedEdgeIsData) {
+    c.client(without_credentials.substr(0, without_credentials.size() - 1));
+    (void)wire.to_server();
+    c.client("\n");
+    for (const Left& left : wire.to_server()) EXPECT_THAT(left.payload(), IsEmpty());
+    EXPECT_THAT(wire.log.verdicts(), ElementsAre("denied:no_credentials"));
+    Connection d(wire, "192.0.2.3");
+    d.open();
+    d.client("GET /a HTTP/1.1\r\n");
+    d.outside(d.client_frame().seq(d.client_next - 1).payload("?"));
+    EXPECT_THAT(wire.log.verdicts(),
+                ElementsAre("denied:no_credentials", "denied:inconsistent_retransmission"));
 }
 // 79
 TEST_F(TcpEvasion, AServerThatSpeaksFirstIsNotTheService) {
