@@ -1,6 +1,5 @@
 #include "config/load.h"
 
-#include <openssl/evp.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -91,12 +90,6 @@ Errors located(const std::string& file, const JsonPositions& positions, std::vec
     return errors;
 }
 
-std::array<std::uint8_t, 32> sha256_of(std::string_view text) {
-    std::array<std::uint8_t, 32> digest{};
-    EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-    return digest;
-}
-
 void override_mode(CompiledPolicy::Parts& parts, Mode mode) {
     parts.mode = mode;
     for (Rule& rule : parts.rules) {
@@ -135,6 +128,7 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
     std::vector<Mistake> mistakes;
     const bool matches = matches_schema(document, mistakes);
     CompiledPolicy::Parts parts = read_policy(document, mistakes);
+    std::vector<Identity> identities = read_identities(document, mistakes);
     if (!matches && mistakes.empty()) {
         mistakes.push_back({"", false, "does not match the policy schema"});
     }
@@ -150,7 +144,8 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
     if (options.mode) {
         override_mode(parts, *options.mode);
     }
-    return LoadedPolicy{std::make_shared<const CompiledPolicy>(std::move(parts)), sha256_of(text)};
+    return LoadedPolicy{std::make_shared<const CompiledPolicy>(std::move(parts)), sha256_of(text),
+                        std::move(identities)};
 }
 
 tl::expected<LoadedPolicy, Errors> load_policy(const std::string& path, const LoadOptions& options) {

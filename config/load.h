@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "config/identities.h"
 #include "dataplane/policy/compiled.h"
 
 namespace springlatch {
@@ -28,7 +29,8 @@ struct PolicyError {
 
 struct LoadedPolicy {
     std::shared_ptr<const CompiledPolicy> policy;
-    std::array<std::uint8_t, 32> sha256{};  ///< of the file's bytes
+    Sha256 sha256{};                   ///< of the file's bytes
+    std::vector<Identity> identities;  ///< in the order of CompiledPolicy::Parts::identity_names
 };
 
 struct LoadOptions {

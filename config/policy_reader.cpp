@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "config/identities.h"
 #include "config/json_positions.h"
 #include "config/prefixes.h"
 
@@ -108,6 +109,7 @@ class Reader {
         transit(member(document_, "transit"));
         limits(member(document_, "limits"));
         zones(member(document_, "zones"));
+        identities(member(document_, "identities"));
         services(member(document_, "services"));
         overlaps();
         rules(member(document_, "rules"));
@@ -144,6 +146,10 @@ class Reader {
         number(value, "retained_bytes", limits.retained_bytes);
         number(value, "open_heads", limits.open_heads);
         number(value, "requests_in_flight", limits.requests_in_flight);
+        number(value, "credential_values", limits.credentials.values);
+        number(value, "credential_accepted_seconds", limits.credentials.accepted_seconds);
+        number(value, "credential_refused_seconds", limits.credentials.refused_seconds);
+        number(value, "credential_checks_per_minute", limits.credentials.checks_per_minute);
         at_most("line_bytes", limits.head.line_bytes, "head_bytes", limits.head.head_bytes);
         at_most("held_segments_per_flow", limits.held_segments_per_flow, "held_segments",
                 limits.held_segments);
@@ -221,6 +227,18 @@ class Reader {
             }
         }
         parts_.zones = RangeMap(longest_prefix_ranges(std::move(plain)));
+    }
+
+    /// Their names; what they are is read_identities()'s.
+    void identities(const json& value) {
+        if (!value.is_object() || value.size() > identities_max) {
+            return;
+        }
+        for (const auto& entry : value.items()) {
+            check_name(entry.key(), pointer_to("/identities", entry.key()), true);
+            identity_index_.emplace(entry.key(), static_cast<std::uint16_t>(parts_.identity_names.size()));
+            parts_.identity_names.push_back(entry.key());
+        }
     }
 
     void services(const json& value) {
@@ -350,8 +368,8 @@ class Reader {
         result.zones = references(member(value, "from"), pointer_to(pointer, "from"), zone_index_, "zone");
         result.services =
             references(member(value, "to"), pointer_to(pointer, "to"), service_index_, "service");
-        result.credentials =
-            is_word(member(value, "credentials"), "any") ? CredentialNeed::any : CredentialNeed::present;
+        result.credentials = need_of(member(value, "credentials"));
+        rule_identities(value, pointer, result);
         result.methods = bits_of(member(value, "methods"), methods);
         result.operations = bits_of(member(value, "operations"), operations);
         result.action = action_of(member(value, "action"), Action::reject);
@@ -362,6 +380,32 @@ class Reader {
         }
         conditions(value, pointer, result);
         return result;
+    }
+
+    static CredentialNeed need_of(const json& value) {
+        if (is_word(value, "any")) {
+            return CredentialNeed::any;
+        }
+        return is_word(value, "verified") ? CredentialNeed::verified : CredentialNeed::present;
+    }
+
+    void rule_identities(const json& value, const std::string& pointer, Rule& result) {
+        const json& list = member(value, "identities");
+        const std::string at = pointer_to(pointer, "identities");
+        result.identities = references(list, at, identity_index_, "identity");
+        for (std::size_t i = 0; list.is_array() && i < list.size(); ++i) {
+            if (std::find(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i), list[i]) !=
+                list.begin() + static_cast<std::ptrdiff_t>(i)) {
+                say(pointer_to(at, std::to_string(i)), "this identity is listed twice");
+            }
+        }
+        if (result.credentials != CredentialNeed::verified && !list.is_null()) {
+            say(at, "identities are known only where \"credentials\" is \"verified\"", true);
+        }
+        if (result.credentials == CredentialNeed::verified && parts_.identity_names.empty()) {
+            say(pointer_to(pointer, "credentials"),
+                "\"verified\" needs identities to compare with, and the policy has none; add \"identities\"");
+        }
     }
 
     void rule_id(const json& value, const std::string& pointer, Rule& result) {
@@ -421,17 +465,17 @@ class Reader {
             !value.contains("credentials")) {
             say(pointer, "the key \"credentials\" is missing: a rule for the elasticsearch service " +
                              in_quotes(with_requests->name) +
-                             " says whether it needs them; allowed: any, present");
+                             " says whether it needs them; allowed: any, present, verified");
         }
         if (by_source == nullptr) {
             return;
         }
         const std::string why = " cannot be judged for the tcp service " + in_quotes(by_source->name) +
                                 ": it is judged by source alone; write a rule of its own for it";
-        if (is_word(credentials, "present")) {
+        if (is_word(credentials, "present") || is_word(credentials, "verified")) {
             say(pointer_to(pointer, "credentials"), "credentials" + why, true);
         }
-        for (const char* key : {"methods", "operations"}) {
+        for (const char* key : {"methods", "operations", "identities"}) {
             if (value.is_object() && value.contains(key)) {
                 say(pointer_to(pointer, key), key + why, true);
             }
@@ -445,6 +489,7 @@ class Reader {
     std::vector<Mistake>& mistakes_;
     CompiledPolicy::Parts parts_;
     std::map<std::string, std::uint16_t> zone_index_;
+    std::map<std::string, std::uint16_t> identity_index_;
     std::map<std::string, std::uint16_t> service_index_;
     std::map<std::string, std::string> rule_ids_;  // → the rule's pointer
 };

@@ -11,11 +11,14 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "config/load.h"
 #include "control/api/metrics.h"
 #include "control/api/server.h"
 #include "control/api/status.h"
+#include "control/credentials/check_pool.h"
 #include "control/ingest/ingest.h"
 #include "control/store/store.h"
 
@@ -63,13 +66,15 @@ class StopSignals {
 
 [[nodiscard]] int serve(const Options& options) {
     Names names;
+    std::vector<Identity> identities;
     if (!options.policy.empty()) {
-        const auto policy = load_policy(options.policy, {});
+        auto policy = load_policy(options.policy, {});
         if (!policy) {
             std::fputs(lines_of(policy.error()).c_str(), stderr);
             return 1;
         }
         names = Names(policy->policy, policy->sha256);
+        identities = std::move(policy->identities);
     }
     const StopSignals signals;
     auto store = Store::open(options.store);
@@ -81,7 +86,8 @@ class StopSignals {
         return fail(options.socket + ": its folder cannot be made; make " + folder +
                     " or give another --socket");
     }
-    const auto ingest = Ingest::listen(options.socket, names, **store);
+    CheckPool checks(std::move(identities), CheckTime::now);
+    const auto ingest = Ingest::listen(options.socket, names, **store, &checks);
     if (!ingest) {
         return fail(ingest.error());
     }
@@ -111,8 +117,10 @@ class StopSignals {
 [[nodiscard]] int run(int argc, char** argv) {
     Options options;
     CLI::App app{"Springlatch's control process: stores the data plane's events and serves them."};
-    app.add_option("--policy", options.policy,
-                   "Policy file of the data plane, for the names of services, zones and rules");
+    app.add_option(
+        "--policy", options.policy,
+        "Policy file of the data plane: names of services, zones and rules, and the identities whose "
+        "credentials are checked here");
     app.add_option("--socket", options.socket, "Unix socket on which the data plane is awaited")
         ->capture_default_str();
     app.add_option("--store", options.store, "Folder of the event store; made if missing")

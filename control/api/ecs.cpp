@@ -239,6 +239,9 @@ std::string ecs_json(const Event& event) {
         Json agent = Json::object();
         put(agent, "original", event.user_agent);
         put(json, "user_agent", std::move(agent));
+        Json user = Json::object();
+        put(user, "name", event.user);
+        put(json, "user", std::move(user));
     }
     Json own = Json::object();
     put(own, "service", event.service);

@@ -109,6 +109,9 @@ void add_data_plane(Families& families) {
                        "Connections forgotten before their time for newer ones", &Counters::flows_evicted);
     families.by_worker(MetricType::Counter, "half_open_evicted_total",
                        "Handshakes forgotten before their time for newer ones", &Counters::half_open_evicted);
+    families.by_worker(MetricType::Counter, "credential_checks_asked_total",
+                       "Credential values that the data plane asked about, repeated ones included",
+                       &Counters::credential_checks);
     families.by_worker(MetricType::Counter, "data_plane_events_total",
                        "Events the data plane had to tell, lost ones included", &Counters::events);
     families.by_worker(MetricType::Counter, "data_plane_events_lost_total",
@@ -146,6 +149,18 @@ std::string metrics_text(const Snapshot& told, const StoreState& store, std::uin
                     number(store.stored));
     families.single(MetricType::Counter, "events_not_stored_total",
                     "Events that the failing store did not take", number(store.not_stored));
+    families.single(MetricType::Gauge, "credential_checks_possible",
+                    "1 if a data plane is connected that runs the policy whose identities are known here",
+                    told.connected && told.can_check ? 1 : 0);
+    families.single(MetricType::Counter, "credential_checks_accepted_total", "Credential values found right",
+                    number(told.checks.accepted));
+    families.single(MetricType::Counter, "credential_checks_refused_total", "Credential values found wrong",
+                    number(told.checks.refused));
+    families.single(MetricType::Counter, "credential_checks_overloaded_total",
+                    "Credential values that found the queue full", number(told.checks.overloaded));
+    families.single(MetricType::Counter, "credential_checks_unavailable_total",
+                    "Credential values of a data plane that runs another policy",
+                    number(told.checks.unavailable));
     add_data_plane(families);
     return families.text();
 }

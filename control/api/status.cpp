@@ -83,6 +83,13 @@ std::string status_json(const Snapshot& told, const StoreState& store, const Nam
                       {"lost_in_data_plane", sum.events_lost},
                       {"records_bad", told.records_bad},
                       {"answers_unmatched", told.answers_unmatched}};
+    const bool has_identities = names.has_policy() && !names.policy()->parts().identity_names.empty();
+    json["credential_checks"] = {{"possible", told.connected && told.can_check && has_identities},
+                                 {"asked", sum.credential_checks},
+                                 {"accepted", told.checks.accepted},
+                                 {"refused", told.checks.refused},
+                                 {"overloaded", told.checks.overloaded},
+                                 {"unavailable", told.checks.unavailable}};
     json["store"] = {{"recording", !store.failing},
                      {"stored", store.stored},
                      {"not_stored", store.not_stored},

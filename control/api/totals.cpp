@@ -28,6 +28,7 @@ void add(Counters& sum, const Counters& part) {
     sum.flows += part.flows;
     sum.flows_evicted += part.flows_evicted;
     sum.half_open_evicted += part.half_open_evicted;
+    sum.credential_checks += part.credential_checks;
     sum.events += part.events;
     sum.events_lost += part.events_lost;
 }

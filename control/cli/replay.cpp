@@ -20,6 +20,7 @@
 #include "control/api/ecs.h"
 #include "control/cli/child.h"
 #include "control/cli/outcome.h"
+#include "control/credentials/check_pool.h"
 #include "control/ingest/ingest.h"
 #include "control/store/store.h"
 
@@ -158,7 +159,8 @@ constexpr std::array<const char*, 4> result_files = {"forwarded.pcap", "events.n
             fail(prefix + ": no temporary folder can be made: " + std::strerror(socket_folder.error())));
     }
     const std::string socket = (*socket_folder)->path() + "/control.sock";
-    auto ingest = Ingest::listen(socket, Names(policy.policy, policy.sha256), store);
+    CheckPool checks(policy.identities, CheckTime::request);
+    auto ingest = Ingest::listen(socket, Names(policy.policy, policy.sha256), store, &checks);
     if (!ingest) {
         return tl::unexpected(fail(ingest.error()));
     }

@@ -9,8 +9,10 @@
 
 #include "config/load.h"
 #include "config/schema_check.h"
+#include "config/secrets.h"
 #include "control/api/ecs.h"
 #include "control/cli/replay.h"
+#include "control/cli/secret.h"
 #include "control/cli/status.h"
 #include "control/store/store.h"
 #include "dataplane/ipc/channel.h"
@@ -158,6 +160,28 @@ struct QueryOptions {
         policy_command->add_subcommand("lint", "Check a policy: exit 0 good, 1 bad, 2 usage");
     lint_command->add_option("file", policy_file, "Policy file (JSON)")->required();
     lint_command->callback([&] { code = lint(policy_file); });
+
+    SecretOptions hashing;
+    CLI::App* secret_command = app.add_subcommand(
+        "secret",
+        "Read a secret (without echo, or one line from a pipe) and print what a policy may hold of it");
+    CLI::Option* user =
+        secret_command->add_option("--user", hashing.user, "Print a Basic identity of this user");
+    CLI::Option* api_key =
+        secret_command->add_option("--api-key", hashing.api_key, "Print an API key identity of this id");
+    CLI::Option* bearer = secret_command->add_flag("--bearer", hashing.bearer,
+                                                   "Print a bearer identity (SHA-256 of the token)");
+    user->excludes(api_key)->excludes(bearer);
+    api_key->excludes(bearer);
+    secret_command->add_flag("--sha256", hashing.sha256,
+                             "SHA-256 instead of Argon2id: for random secrets only");
+    secret_command->add_option("--memory", hashing.memory_kib, "Argon2id: KiB of memory a check takes")
+        ->check(CLI::Range(argon2_memory_kib_min, argon2_memory_kib_max))
+        ->capture_default_str();
+    secret_command->add_option("--passes", hashing.passes, "Argon2id: passes over that memory")
+        ->check(CLI::Range(1U, argon2_work_kib_max / argon2_memory_kib_max))
+        ->capture_default_str();
+    secret_command->callback([&] { code = secret(hashing); });
 
     app.add_subcommand("version", "Print the version")->callback([] {
         std::puts("springlatch " SPRINGLATCH_VERSION);

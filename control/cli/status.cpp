@@ -75,7 +75,9 @@ struct Place {
 [[nodiscard]] tl::expected<std::string, std::string> get(const Place& place, const std::string& path) {
     const int fd = connect_to(place);
     if (fd < 0) {
-        return tl::unexpected(std::string(std::strerror(errno)) + "; does springlatchd run there?");
+        return tl::unexpected(std::string(std::strerror(errno)) +
+                              "; does springlatchd run there? Without it, known credentials work until "
+                              "their time is up, and unknown ones are denied");
     }
     const std::string request = "GET " + path + " HTTP/1.0\r\nHost: " + place.host + "\r\n\r\n";
     std::string answer;
@@ -108,6 +110,18 @@ void print_counts(const char* name, const Json& counts) {
     print_line(name, text.empty() ? "none" : text);
 }
 
+void print_credentials(const Json& checks) {
+    const auto count = [&checks](const char* name) { return checks.value(name, std::uint64_t{0}); };
+    if (checks.value("possible", false)) {
+        print_line("credentials", "checked: " + std::to_string(count("accepted")) + " accepted, " +
+                                      std::to_string(count("refused")) + " refused, " +
+                                      std::to_string(count("overloaded")) + " found the queue full");
+    } else if (count("asked") > 0) {
+        print_line("credentials",
+                   "NOT CHECKED: known ones work until their time is up, unknown ones are denied");
+    }
+}
+
 void print(const Json& told) {
     const Json& plane = told.at("data_plane");
     print_line("data plane", plane.at("connected").get<bool>()
@@ -129,6 +143,7 @@ void print(const Json& told) {
     print_counts("frames dropped", counters.at("frames_dropped"));
     print_line("requests allowed", counters.at("requests_allowed").dump());
     print_counts("requests denied", counters.at("requests_denied"));
+    print_credentials(told.value("credential_checks", Json::object()));
     print_line("events lost", told.at("events").at("lost").dump());
     const Json& store = told.at("store");
     print_line("store", store.at("recording").get<bool>() ? "recording"

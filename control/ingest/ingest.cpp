@@ -26,6 +26,8 @@ constexpr std::uint64_t hello_timeout_ns = 2'000'000'000;
 constexpr std::uint64_t publish_every_ns = 50'000'000;
 /// Rounds of one batch a worker in one step, so that a flood cannot keep messages from being read.
 constexpr int drain_rounds_max = 16;
+/// Answers to a data plane that does not read them; the oldest go first.
+constexpr std::size_t answers_max = 4096;
 
 template <class Clock>
 [[nodiscard]] std::uint64_t now_ns() {
@@ -110,7 +112,7 @@ std::size_t Ingest::RequestKeyHash::operator()(const RequestKey& key) const noex
 }
 
 tl::expected<std::unique_ptr<Ingest>, std::string> Ingest::listen(const std::string& path, Names names,
-                                                                  Store& store) {
+                                                                  Store& store, CheckPool* checks) {
     const auto address = address_of(path);
     if (!address) {
         return tl::unexpected(address.error());
@@ -132,14 +134,15 @@ tl::expected<std::unique_ptr<Ingest>, std::string> Ingest::listen(const std::str
         }
         return tl::unexpected(path + ": the socket cannot be made: " + std::strerror(error));
     }
-    return std::unique_ptr<Ingest>(new Ingest(path, fd, std::move(names), store));
+    return std::unique_ptr<Ingest>(new Ingest(path, fd, std::move(names), store, checks));
 }
 
-Ingest::Ingest(std::string path, int listen_fd, Names names, Store& store)
+Ingest::Ingest(std::string path, int listen_fd, Names names, Store& store, CheckPool* checks)
     : path_(std::move(path)),
       listen_fd_(listen_fd),
       names_(std::move(names)),
       store_(store),
+      checks_(checks),
       batch_(batch_slots) {}
 
 Ingest::~Ingest() {
@@ -165,6 +168,7 @@ std::size_t Ingest::step(int timeout_ms) {
     if (fd_ >= 0 && !greeted_ && monotonic_ns() - accepted_ns_ > hello_timeout_ns) {
         disconnect("it did not say hello");
     }
+    send_answers();
     const std::uint64_t now = monotonic_ns();
     store_.tick(now);
     stale_ = stale_ || taken > 0 || ready > 0;
@@ -236,8 +240,14 @@ void Ingest::read_messages() {
             StatusMessage status;
             std::memcpy(&status, body.data(), sizeof status);
             good = take_status(status);
+        } else if (good && header.type == MessageType::check && bytes > sizeof(CheckMessage) &&
+                   bytes <= sizeof(CheckMessage) + credential_bytes_max && greeted_ && fds.empty()) {
+            take_check(std::span{body}.first(bytes));
         } else {
             good = false;
+        }
+        if (header.type != MessageType::status) {
+            explicit_bzero(body.data(), bytes);  // it may hold a credential value (P6)
         }
         for (const int fd : fds) {
             close(fd);
@@ -302,6 +312,45 @@ bool Ingest::take_status(const StatusMessage& status) {
     statuses_[status.worker] = {.told = true, .status = status};
     status_received_ns_ = now_ns<std::chrono::system_clock>();
     return true;
+}
+
+void Ingest::take_check(std::span<const std::byte> message) {
+    CheckMessage check;
+    std::memcpy(&check, message.data(), sizeof check);
+    if (checks_ == nullptr) {
+        answers_.push_back({.fingerprint = check.fingerprint});
+        return;
+    }
+    if (!names_.fits(hello_.policy_sha256)) {
+        checks_->decline(check.fingerprint);
+        return;
+    }
+    const auto value = message.subspan(sizeof check);
+    checks_->submit(check.fingerprint, {reinterpret_cast<const char*>(value.data()), value.size()},
+                    check.time_ns);
+}
+
+void Ingest::send_answers() {
+    if (checks_ != nullptr) {
+        const std::vector<CheckAnswer> fresh = checks_->take_answers();
+        answers_.insert(answers_.end(), fresh.begin(), fresh.end());
+        stale_ = stale_ || !fresh.empty();
+    }
+    while (!answers_.empty() && (fd_ < 0 || !greeted_ || answers_.size() > answers_max)) {
+        answers_.pop_front();  // nobody waits for it any more
+    }
+    AnswerMessage message;
+    message.header = {.version = channel_version,
+                      .type = MessageType::answer,
+                      .bytes = sizeof message,
+                      .workers = hello_.header.workers};
+    while (!answers_.empty()) {
+        message.answer = answers_.front();
+        if (::send(fd_, &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+            return;  // later, or never: a closed connection shows when it is read
+        }
+        answers_.pop_front();
+    }
 }
 
 void Ingest::disconnect(const char* why) {
@@ -370,6 +419,7 @@ void Ingest::take(const WholeEvent& whole, std::uint32_t worker) {
         event.path = printable(redact_path(whole.path));
         event.query = printable(redact_query(whole.query));
         event.user_agent = printable(whole.user_agent);
+        event.user = (names_.fits(hello_.policy_sha256) ? names_ : unnamed_).identity(record.identity);
     }
     const std::int64_t id = store_.add(event);
     if (id != 0 && record.action != EventAction::denied) {
@@ -418,6 +468,8 @@ void Ingest::publish() {
     }
     now.answers_unmatched = answers_unmatched_;
     now.connections_refused = connections_refused_;
+    now.can_check = checks_ != nullptr && now.names_fit;
+    now.checks = checks_ != nullptr ? checks_->totals() : CheckTotals{};
     const std::lock_guard lock(mutex_);
     published_ = std::move(now);
 }

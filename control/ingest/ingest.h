@@ -15,11 +15,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <tl/expected.hpp>
 #include <unordered_map>
 #include <vector>
 
+#include "control/credentials/check_pool.h"
 #include "control/ingest/joiner.h"
 #include "control/ingest/names.h"
 #include "control/store/store.h"
@@ -41,7 +43,9 @@ struct Snapshot {
     bool names_fit = false;                ///< it runs the policy that names are taken from
     std::uint64_t status_received_ns = 0;  ///< since the Unix epoch; 0: none yet
     std::vector<WorkerSnapshot> workers;
+    bool can_check = false;  ///< it runs the policy whose identities are known here
     // Since this process started, over all data planes:
+    CheckTotals checks;
     std::uint64_t events_taken = 0;
     std::uint64_t events_lost = 0;  ///< gaps in the sequences
     std::uint64_t records_bad = 0;
@@ -55,8 +59,9 @@ inline constexpr std::size_t unanswered_max = 1U << 18U;
 class Ingest {
   public:
     /// Makes the socket (mode 0600); a stale one is replaced, a live one is left alone. Error: one line.
-    [[nodiscard]] static tl::expected<std::unique_ptr<Ingest>, std::string> listen(const std::string& path,
-                                                                                   Names names, Store& store);
+    /// `checks`: who answers the data plane's questions about credentials; null: nobody can.
+    [[nodiscard]] static tl::expected<std::unique_ptr<Ingest>, std::string> listen(
+        const std::string& path, Names names, Store& store, CheckPool* checks = nullptr);
     ~Ingest();
     Ingest(const Ingest&) = delete;
     Ingest& operator=(const Ingest&) = delete;
@@ -81,11 +86,13 @@ class Ingest {
         std::size_t operator()(const RequestKey& key) const noexcept;
     };
 
-    Ingest(std::string path, int listen_fd, Names names, Store& store);
+    Ingest(std::string path, int listen_fd, Names names, Store& store, CheckPool* checks);
     void accept_one();
     void read_messages();
     [[nodiscard]] bool take_hello(const HelloMessage& hello, std::vector<int>& fds);
     [[nodiscard]] bool take_status(const StatusMessage& status);
+    void take_check(std::span<const std::byte> message);
+    void send_answers();
     void disconnect(const char* why);
     std::size_t drain();
     void take(const WholeEvent& whole, std::uint32_t worker);
@@ -101,6 +108,8 @@ class Ingest {
     Names names_;
     Names unnamed_;
     Store& store_;
+    CheckPool* checks_;
+    std::deque<CheckAnswer> answers_;  ///< that the data plane has not taken yet
     HelloMessage hello_;
     bool known_ = false;
     std::vector<Worker> workers_;

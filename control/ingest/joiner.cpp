@@ -36,9 +36,9 @@ bool is_possible(const EventRecord& record, const IndexLimits& limits) noexcept 
            record.version_minor <= 9 && record.complete <= 1 && record.text_cut <= 1 &&
            (record.status == 0 || (record.status >= 100 && record.status <= 999)) &&
            index_possible(record.service, limits.services) && index_possible(record.zone, limits.zones) &&
-           index_possible(record.rule, limits.rules) && record.time_ns <= number_max &&
-           record.request_bytes <= number_max && record.response_bytes <= number_max &&
-           text_bytes(record) <= event_text_bytes_max &&
+           index_possible(record.rule, limits.rules) && index_possible(record.identity, limits.identities) &&
+           record.time_ns <= number_max && record.request_bytes <= number_max &&
+           record.response_bytes <= number_max && text_bytes(record) <= event_text_bytes_max &&
            record.text_records == (text_bytes(record) + text_size - 1) / text_size;
 }
 

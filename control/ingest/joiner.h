@@ -9,11 +9,12 @@
 
 namespace springlatch::control {
 
-/// How many services, zones and rules the policy has that the indices in records refer to.
+/// How many services, zones, rules and identities the policy has that the indices in records refer to.
 struct IndexLimits {
     std::uint32_t services = 0xffff;
     std::uint32_t zones = 0xffff;
     std::uint32_t rules = 0xffff;
+    std::uint32_t identities = 0xffff;
 };
 
 struct WholeEvent {

@@ -21,7 +21,8 @@ IndexLimits Names::limits() const noexcept {
     const CompiledPolicy::Parts& parts = policy_->parts();
     return {.services = static_cast<std::uint32_t>(parts.services.size()),
             .zones = static_cast<std::uint32_t>(parts.zone_names.size()),
-            .rules = static_cast<std::uint32_t>(parts.rules.size())};
+            .rules = static_cast<std::uint32_t>(parts.rules.size()),
+            .identities = static_cast<std::uint32_t>(parts.identity_names.size())};
 }
 
 std::string Names::service(std::uint16_t index) const {
@@ -37,6 +38,11 @@ std::string Names::zone(std::uint16_t index) const {
 std::string Names::rule(std::uint16_t index) const {
     return name_at(has_policy() ? &policy_->parts().rules : nullptr, index,
                    [](const Rule& rule) { return rule.id; });
+}
+
+std::string Names::identity(std::uint16_t index) const {
+    return name_at(has_policy() ? &policy_->parts().identity_names : nullptr, index,
+                   [](const std::string& name) { return name; });
 }
 
 }  // namespace springlatch::control

@@ -30,6 +30,7 @@ class Names {
     [[nodiscard]] std::string service(std::uint16_t index) const;
     [[nodiscard]] std::string zone(std::uint16_t index) const;
     [[nodiscard]] std::string rule(std::uint16_t index) const;
+    [[nodiscard]] std::string identity(std::uint16_t index) const;
 
   private:
     std::shared_ptr<const CompiledPolicy> policy_;

@@ -26,6 +26,7 @@ struct Event {
     std::string zone;
     std::string operation;
     std::string credentials;  ///< the kind, never the value
+    std::string user;         ///< the identity whose credentials were verified
     std::string method;
     std::string version;  ///< "1.0", "1.1"
     std::string path;

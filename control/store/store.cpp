@@ -23,14 +23,14 @@ CREATE TABLE events (
   credentials TEXT NOT NULL, method TEXT NOT NULL, version TEXT NOT NULL, path TEXT NOT NULL,
   query TEXT NOT NULL, user_agent TEXT NOT NULL, request_bytes INTEGER NOT NULL,
   verdict_ns INTEGER NOT NULL, answered INTEGER NOT NULL, status INTEGER NOT NULL,
-  response_bytes INTEGER NOT NULL);
+  response_bytes INTEGER NOT NULL, user TEXT NOT NULL DEFAULT '');
 CREATE TABLE reached (life INTEGER, worker INTEGER, sequence INTEGER NOT NULL, PRIMARY KEY (life, worker));
 )sql";
 
 constexpr const char* columns =
     "id, life, worker, sequence, time_ns, request, action, reason, rule, source, source_port, destination, "
     "destination_port, service, zone, operation, credentials, method, version, path, query, user_agent, "
-    "request_bytes, verdict_ns, answered, status, response_bytes";
+    "request_bytes, verdict_ns, answered, status, response_bytes, user";
 
 /// Binds the parameters of a statement one after the other.
 class Binder {
@@ -92,21 +92,27 @@ class Row {
     return value;
 }
 
-/// Why this database is not one of ours; "" if it is, or if it is empty and `may_be_new`.
-[[nodiscard]] std::string stranger(sqlite3* database, bool may_be_new) {
+/// What version 1 lacked.
+constexpr const char* from_version_1 =
+    "BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN user TEXT NOT NULL DEFAULT ''; PRAGMA user_version=2; "
+    "COMMIT";
+
+/// Why this database is not one of ours; "" if it is, or if `writable` and it is empty or can be brought up
+/// to date.
+[[nodiscard]] std::string stranger(sqlite3* database, bool writable) {
     const std::int64_t application = number_of(database, "PRAGMA application_id", -1);
     const std::int64_t version = number_of(database, "PRAGMA user_version", -1);
     const std::int64_t tables = number_of(database, "SELECT count(*) FROM sqlite_schema", -1);
     if (application < 0 || tables < 0) {
         return std::string("cannot be read as an event store: ") + sqlite3_errmsg(database);
     }
-    if (may_be_new && application == 0 && version == 0 && tables == 0) {
+    if (writable && application == 0 && version == 0 && tables == 0) {
         return "";
     }
     if (application != store_application_id) {
         return "is not an event store of springlatch; give another folder";
     }
-    if (version != store_schema_version) {
+    if (version != store_schema_version && !(writable && version == 1)) {
         return "is an event store of version " + std::to_string(version) + ", this program reads version " +
                std::to_string(store_schema_version) + "; give another folder";
     }
@@ -204,9 +210,12 @@ bool Store::prepare() {
             return false;
         }
     }
+    if (number_of(database, "PRAGMA user_version", 0) == 1 && !execute(from_version_1)) {
+        return false;
+    }
     next_id_ = number_of(database, "SELECT coalesce(max(id), 0) + 1 FROM events", 1);
     const std::string insert = std::string("INSERT INTO events (") + columns +
-                               ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                               ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
     const auto compile = [&](const char* sql, Statement& statement) {
         return sqlite3_prepare_v2(database, sql, -1, &statement.handle, nullptr) == SQLITE_OK;
     };
@@ -293,7 +302,7 @@ std::int64_t Store::add(const Event& event) {
                            << event.service << event.zone << event.operation << event.credentials
                            << event.method << event.version << event.path << event.query << event.user_agent
                            << event.request_bytes << event.verdict_ns << event.answered << event.status
-                           << event.response_bytes;
+                           << event.response_bytes << event.user;
     if (!run(insert_.handle)) {
         fail(true);
         return 0;
@@ -448,7 +457,7 @@ tl::expected<void, std::string> StoreReader::each(const EventFilter& filter, Eve
                 event.source_port >> event.destination >> event.destination_port >> event.service >>
                 event.zone >> event.operation >> event.credentials >> event.method >> event.version >>
                 event.path >> event.query >> event.user_agent >> event.request_bytes >> event.verdict_ns >>
-                event.answered >> event.status >> event.response_bytes;
+                event.answered >> event.status >> event.response_bytes >> event.user;
             if (!take(event)) {
                 result = SQLITE_DONE;
                 break;

@@ -25,7 +25,7 @@ struct sqlite3_stmt;
 
 namespace springlatch::control {
 
-inline constexpr int store_schema_version = 1;
+inline constexpr int store_schema_version = 2;
 inline constexpr int store_application_id = 0x53504c54;  ///< "SPLT"
 inline constexpr std::uint32_t store_batch_rows = 5000;
 inline constexpr std::uint64_t store_batch_ns = 200'000'000;

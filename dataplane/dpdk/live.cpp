@@ -20,6 +20,7 @@
 #include "dataplane/dpdk/stop.h"
 #include "dataplane/dpdk/worker.h"
 #include "dataplane/flow/key.h"
+#include "dataplane/ipc/check_queue.h"
 
 namespace springlatch {
 namespace {
@@ -29,7 +30,7 @@ constexpr std::uint32_t worker_ring_frames = 2048;
 constexpr std::uint32_t empty_polls_before_yield = 256;
 constexpr std::uint32_t empty_polls_before_sleep = 4096;
 constexpr std::uint64_t idle_interval_ns = 1'000'000;
-constexpr unsigned main_interval_us = 20'000;
+constexpr unsigned main_interval_us = 5'000;  // part of what a first request with new credentials waits
 constexpr std::uint64_t status_interval_ns = 1'000'000'000U;
 constexpr std::uint64_t link_interval_ns = 200'000'000U;
 
@@ -155,6 +156,7 @@ struct Worker {
     std::unique_ptr<FrameSink> sink;
     std::unique_ptr<Inspector> inspector;
     std::unique_ptr<Exchange> exchange;
+    CheckQueue checks;
     CounterMailbox mailbox;
     Polling polling = Polling::adaptive;
 };
@@ -169,6 +171,9 @@ int run_worker(void* argument) {
     while (!stop_requested()) {
         const std::uint16_t count = worker.source->receive(frames, sides);
         worker.mailbox.serve([&worker] { return worker.exchange->counters(); });
+        while (const auto answer = worker.checks.take_answer()) {
+            worker.inspector->learn(*answer, unix_ns());
+        }
         if (count == 0) {
             const std::uint64_t now = unix_ns();
             if (now - last_idle_ns > idle_interval_ns) {
@@ -261,6 +266,10 @@ void drain(std::vector<MbufRing>& rings) noexcept {
     return getrandom(secret.words, sizeof secret.words, 0) == static_cast<ssize_t>(sizeof secret.words);
 }
 
+[[nodiscard]] bool random_key(SipKey& key) noexcept {
+    return getrandom(&key, sizeof key, 0) == static_cast<ssize_t>(sizeof key);
+}
+
 /// Builds the workers, runs them until a signal, takes them down.
 class Appliance {
   public:
@@ -277,7 +286,7 @@ class Appliance {
 
     [[nodiscard]] tl::expected<void, std::string> build() {
         InspectorOptions inspecting;
-        if (!random_secret(inspecting.secret)) {
+        if (!random_secret(inspecting.secret) || !random_key(inspecting.credential_key)) {
             return tl::unexpected(std::string{"no random numbers"});
         }
         inspecting.verify_checksums = !options_.ignore_checksums;
@@ -294,6 +303,7 @@ class Appliance {
         for (std::uint32_t i = 0; i < options_.workers; ++i) {
             Worker& worker = workers_[i];
             worker.polling = options_.polling;
+            inspecting.verifier = &worker.checks;
             worker.inspector = std::make_unique<Inspector>(policy_.policy, reporting_.sink(i), inspecting);
             worker.exchange = std::make_unique<Exchange>(
                 *worker.inspector, pool_, policy_.policy->limits().held_segments, frame_bytes_end_);
@@ -348,6 +358,7 @@ class Appliance {
             if (reporting_.poll(now)) {
                 request_stop();
             }
+            carry_checks();
             if (now - link_ns >= link_interval_ns) {
                 link_ns = now;
                 links_ = links.follow(now);
@@ -362,6 +373,22 @@ class Appliance {
                 }
             }
             usleep(main_interval_us);
+        }
+    }
+
+    /// Questions to the control process; answers to all workers, since the next connection may be another's.
+    void carry_checks() {
+        for (const CheckAnswer& answer : reporting_.take_answers()) {
+            for (Worker& worker : workers_) {
+                worker.checks.tell(answer);
+            }
+        }
+        for (Worker& worker : workers_) {
+            worker.checks.set_ready(reporting_.connected());
+            for (auto check = worker.checks.front(); check && reporting_.send(*check);
+                 check = worker.checks.front()) {
+                worker.checks.pop();
+            }
         }
     }
 

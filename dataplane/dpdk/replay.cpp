@@ -26,6 +26,9 @@ namespace {
 /// Fixed, so that two replays of a capture are the same to the byte.
 constexpr HashSecret replay_secret{
     {0x7370'7269'6e67'6c61U, 0x7463'6820'7265'706cU, 0x6179'2073'6563'7265U, 0x7420'2020'2020'2020U}};
+constexpr SipKey replay_credential_key{0x6372'6564'656e'7469U, 0x616c'2072'6570'6c61U};
+/// The slowest permitted hash takes half a second.
+constexpr std::uint64_t check_seconds_max = 30;
 /// One burst can leave this many records behind: as many as it has frames, and the pipelined requests in
 /// them, with their texts.
 constexpr std::uint64_t ring_reserve_slots = 16'384;
@@ -56,6 +59,35 @@ class TimedSink final : public FrameSink {
 struct Shard {
     std::unique_ptr<Inspector> inspector;
     std::unique_ptr<Exchange> exchange;
+};
+
+/// Checks credentials while the capture waits: its clients will not send again for our sake, and the verdicts
+/// must not depend on how fast this machine is.
+class AskAndWait final : public CredentialVerifier {
+  public:
+    explicit AskAndWait(Reporting& reporting) : reporting_(reporting) {}
+    [[nodiscard]] bool ready() const noexcept override { return reporting_.connected(); }
+    [[nodiscard]] Asked ask(const CheckRequest& request, CheckAnswer& answer) noexcept override {
+        const std::uint64_t start = unix_ns();
+        bool sent = false;
+        while (reporting_.connected() && unix_ns() - start < check_seconds_max * 1'000'000'000U) {
+            sent = sent || reporting_.send(request);
+            stopped_ = reporting_.poll(unix_ns()) || stopped_;
+            for (const CheckAnswer& told : reporting_.take_answers()) {
+                if (told.fingerprint == request.fingerprint) {
+                    answer = told;
+                    return Asked::answered;
+                }
+            }
+            usleep(200);
+        }
+        return Asked::full;
+    }
+    [[nodiscard]] bool stopped() const noexcept { return stopped_; }
+
+  private:
+    Reporting& reporting_;
+    bool stopped_ = false;
 };
 
 class RemoveAtEnd {
@@ -98,6 +130,9 @@ class RemoveAtEnd {
     inspecting.secret = replay_secret;
     inspecting.verify_checksums = !options.ignore_checksums;
     inspecting.sides_by_service = true;
+    AskAndWait verifier(reporting);
+    inspecting.credential_key = replay_credential_key;
+    inspecting.verifier = &verifier;
     const std::uint32_t held = policy.policy->limits().held_segments;
     std::vector<Shard> shards(options.workers);
     for (std::uint32_t i = 0; i < options.workers; ++i) {
@@ -111,7 +146,7 @@ class RemoveAtEnd {
     bool stopped = false;
     stop_on_signals();
     for (int empty = 0; !deserted && frames < capture.frames && empty < empty_polls_max;) {
-        if (reporting.poll(unix_ns()) || stop_requested()) {
+        if (reporting.poll(unix_ns()) || verifier.stopped() || stop_requested()) {
             stopped = true;
             break;
         }

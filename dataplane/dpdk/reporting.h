@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/load.h"
@@ -32,7 +33,15 @@ class Reporting {
     [[nodiscard]] bool has_channel() const noexcept { return channel_.has_value(); }
     [[nodiscard]] bool connected() const noexcept { return channel_.has_value() && channel_->connected(); }
     /// True if the control process asked to stop.
-    [[nodiscard]] bool poll(std::uint64_t now_ns) { return channel_.has_value() && channel_->poll(now_ns); }
+    [[nodiscard]] bool poll(std::uint64_t now_ns) {
+        return channel_.has_value() && channel_->poll(now_ns, answers_);
+    }
+    /// Answers to credential checks that came since the last call.
+    [[nodiscard]] std::vector<CheckAnswer> take_answers() { return std::exchange(answers_, {}); }
+    /// False if the control process does not take the question now.
+    [[nodiscard]] bool send(const CheckRequest& check) {
+        return channel_.has_value() && channel_->send(check);
+    }
     void status(std::uint32_t worker, const Counters& counters, std::uint32_t links_up, bool finished,
                 std::uint64_t now_ns);
 
@@ -42,6 +51,7 @@ class Reporting {
     std::vector<RingMemory> rings_;
     std::vector<std::unique_ptr<RingProducer>> producers_;
     std::optional<ChannelClient> channel_;
+    std::vector<CheckAnswer> answers_;
     std::uint32_t workers_ = 0;
 };
 

@@ -32,7 +32,8 @@ struct Counters {
     std::uint64_t flows = 0;          ///< a gauge
     std::uint64_t flows_evicted = 0;  ///< given up for a newer one before their time
     std::uint64_t half_open_evicted = 0;
-    std::uint64_t events = 0;  ///< emitted, lost ones included
+    std::uint64_t credential_checks = 0;  ///< asked of the control process
+    std::uint64_t events = 0;             ///< emitted, lost ones included
     std::uint64_t events_lost = 0;
 };
 

@@ -16,7 +16,7 @@
 
 namespace springlatch {
 
-inline constexpr std::uint32_t event_version = 1;
+inline constexpr std::uint32_t event_version = 2;
 
 enum class EventKind : std::uint8_t {
     request = 1,  ///< a request was judged
@@ -61,9 +61,11 @@ struct EventRecord {
     std::uint16_t user_agent_bytes = 0;
     std::uint8_t complete =
         0;  ///< response: 1 if its end was seen; 0 if it was cut short or could not be followed
-    std::uint8_t text_cut = 0;     ///< 1: a text was longer than event_text_bytes_max allowed
-    std::uint32_t generation = 0;  ///< of the policy that judged; service, zone and rule are its indices
-    std::array<std::uint64_t, 2> reserved{};
+    std::uint8_t text_cut = 0;  ///< 1: a text was longer than event_text_bytes_max allowed
+    std::uint32_t generation =
+        0;  ///< of the policy that judged; service, zone, rule and identity are its indices
+    std::uint16_t identity = 0xffff;  ///< whose credentials the request has; 0xffff: not verified
+    std::array<std::uint16_t, 7> reserved{};
 };
 static_assert(sizeof(EventRecord) == 128);
 

@@ -12,11 +12,12 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/credentials/verifier.h"
 #include "dataplane/event/counters.h"
 
 namespace springlatch {
 
-inline constexpr std::uint32_t channel_version = 1;
+inline constexpr std::uint32_t channel_version = 2;
 inline constexpr std::uint32_t workers_max = 32;
 inline constexpr std::size_t message_bytes_max = 8192;
 
@@ -24,6 +25,9 @@ enum class MessageType : std::uint32_t {
     hello = 1,   ///< data plane → control, once, with one ring descriptor a worker (SCM_RIGHTS)
     status = 2,  ///< data plane → control, once a second and at its end: one StatusMessage a worker
     stop = 3,    ///< control → data plane: finish and exit
+    check =
+        4,  ///< data plane → control: is this credential value right? A CheckMessage and the value's bytes
+    answer = 5,  ///< control → data plane: an AnswerMessage a check, in any order
 };
 
 struct MessageHeader {
@@ -53,5 +57,19 @@ struct StatusMessage {
     Counters counters;
 };
 static_assert(sizeof(StatusMessage) <= message_bytes_max);
+
+/// Followed by header.bytes - sizeof(CheckMessage) bytes, the value: 1 to credential_bytes_max. Both sides
+/// wipe it as soon as they have passed it on or checked it (P6).
+struct CheckMessage {
+    MessageHeader header;
+    Fingerprint fingerprint;
+    std::uint64_t time_ns = 0;  ///< of the frame, since the Unix epoch
+};
+static_assert(sizeof(CheckMessage) + credential_bytes_max <= message_bytes_max);
+
+struct AnswerMessage {
+    MessageHeader header;
+    CheckAnswer answer;
+};
 
 }  // namespace springlatch

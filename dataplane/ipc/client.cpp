@@ -9,6 +9,12 @@
 #include <cstring>
 
 namespace springlatch {
+namespace {
+
+/// A bound, so that a flood of messages cannot keep the caller from its other work.
+constexpr int messages_a_poll_max = 256;
+
+}  // namespace
 
 ChannelClient::ChannelClient(std::string path, HelloMessage hello, std::vector<int> ring_fds)
     : path_(std::move(path)), hello_(hello), ring_fds_(std::move(ring_fds)) {
@@ -63,7 +69,27 @@ void ChannelClient::connect_now() {
     fd_ = fd;
 }
 
-bool ChannelClient::poll(std::uint64_t now_ns) {
+ChannelClient::Read ChannelClient::read_one(CheckAnswer& answer) {
+    AnswerMessage message;
+    const ssize_t got = recv(fd_, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        return Read::nothing;
+    }
+    if (got < static_cast<ssize_t>(sizeof message.header) || message.header.version != channel_version) {
+        return Read::bad;
+    }
+    if (message.header.type == MessageType::stop && got == static_cast<ssize_t>(sizeof message.header)) {
+        return Read::stop;
+    }
+    if (message.header.type != MessageType::answer || got != static_cast<ssize_t>(sizeof message) ||
+        message.answer.result > CheckResult::unavailable) {
+        return Read::bad;
+    }
+    answer = message.answer;
+    return Read::answer;
+}
+
+bool ChannelClient::poll(std::uint64_t now_ns, std::vector<CheckAnswer>& answers) {
     if (fd_ < 0) {
         if (now_ns - tried_ns_ >= 1'000'000'000U) {
             tried_ns_ = now_ns;
@@ -71,17 +97,49 @@ bool ChannelClient::poll(std::uint64_t now_ns) {
         }
         return false;
     }
-    MessageHeader header;
-    const ssize_t got = recv(fd_, &header, sizeof header, MSG_DONTWAIT | MSG_TRUNC);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    for (int messages = 0; messages < messages_a_poll_max; ++messages) {
+        CheckAnswer answer;
+        switch (read_one(answer)) {
+            case Read::nothing:
+                return false;
+            case Read::answer:
+                answers.push_back(answer);
+                break;
+            case Read::stop:
+                return true;
+            case Read::bad:
+                disconnect();
+                return false;
+        }
+    }
+    return false;
+}
+
+bool ChannelClient::send(const CheckRequest& check) {
+    if (fd_ < 0) {
         return false;
     }
-    if (got != static_cast<ssize_t>(sizeof header) || header.version != channel_version ||
-        header.type != MessageType::stop) {
+    CheckMessage message;
+    message.header = {.version = channel_version,
+                      .type = MessageType::check,
+                      .bytes = static_cast<std::uint32_t>(sizeof message + check.value.size()),
+                      .workers = static_cast<std::uint32_t>(ring_fds_.size())};
+    message.fingerprint = check.fingerprint;
+    message.time_ns = check.time_ns;
+    // sendmsg() does not write to what it sends.
+    std::array<iovec, 2> parts = {
+        iovec{.iov_base = &message, .iov_len = sizeof message},
+        iovec{.iov_base = const_cast<std::byte*>(check.value.data()), .iov_len = check.value.size()}};
+    msghdr whole{};
+    whole.msg_iov = parts.data();
+    whole.msg_iovlen = parts.size();
+    if (sendmsg(fd_, &whole, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+        return true;
+    }
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
         disconnect();
-        return false;
     }
-    return true;
+    return false;
 }
 
 void ChannelClient::send(const StatusMessage& status) {

@@ -238,7 +238,13 @@ void Inspector::Impl::client_in_order(Packet& packet, std::uint32_t index) noexc
             pass_shortened(packet, front, Reason::none);
             return;
         case StreamResult::Stop::retry:
-            drop(packet, Reason::out_of_resources);
+            if (!has_front) {
+                drop(packet, result.reason);
+                return;
+            }
+            flow.flags |= flow_flag::client_spoke;
+            flow.client_high = seq::later(flow.client_high, sequence + front);
+            pass_shortened(packet, front, result.reason);
             return;
         case StreamResult::Stop::cut:
             if (packet.verdict != nullptr) {

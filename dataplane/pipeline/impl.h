@@ -49,6 +49,7 @@ struct RequestView {
     std::string_view query;  ///< behind the `?`
     std::string_view user_agent;
     elasticsearch::Operation operation = elasticsearch::Operation::unknown;
+    std::uint16_t identity = no_identity;
 };
 
 class Inspector::Impl {
@@ -56,6 +57,9 @@ class Inspector::Impl {
     Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& events, const InspectorOptions& options);
 
     void inspect(std::span<Frame> burst, Output& out) noexcept;
+    void learn(const CheckAnswer& answer, std::uint64_t now_ns) noexcept {
+        credentials_.learn(answer, now_ns);
+    }
     void idle(std::uint64_t now_ns, Output& out) noexcept;
     void finish(std::uint64_t now_ns, Output& out) noexcept;
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
@@ -68,7 +72,7 @@ class Inspector::Impl {
             none,   ///< all bytes may leave
             wait,   ///< what lies behind `allowed` is not acceptable yet
             cut,    ///< what lies behind `allowed` is denied
-            retry,  ///< nothing may leave for want of room; TCP will send it again
+            retry,  ///< what lies behind `allowed` cannot be judged yet; TCP will send it again
         };
         Stop stop = Stop::none;
         std::uint32_t allowed = 0;  ///< bytes
@@ -125,6 +129,8 @@ class Inspector::Impl {
     [[nodiscard]] StreamResult read_head(Packet& packet, std::uint32_t index,
                                          std::span<const std::byte> bytes, std::uint32_t sequence,
                                          bool fin) noexcept;
+    [[nodiscard]] Decision decide(const Packet& packet, std::uint32_t index, RequestView& request,
+                                  std::span<const std::byte> bytes) noexcept;
     [[nodiscard]] StreamResult judge(Packet& packet, std::uint32_t index, const http::HeadState& head,
                                      std::span<const std::byte> bytes,
                                      const http::HeadResult& result) noexcept;
@@ -202,6 +208,7 @@ class Inspector::Impl {
     HeldPool held_;
     RetainedPool retained_;
     OpenHeads heads_;
+    CredentialCache credentials_;
     Counters counters_;
     std::vector<Packet> packets_;
     Output* out_ = nullptr;

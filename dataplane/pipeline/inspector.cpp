@@ -51,6 +51,9 @@ Inspector::~Inspector() = default;
 void Inspector::inspect(std::span<Frame> burst, Output& out) noexcept {
     impl_->inspect(burst, out);
 }
+void Inspector::learn(const CheckAnswer& answer, std::uint64_t now_ns) noexcept {
+    impl_->learn(answer, now_ns);
+}
 void Inspector::idle(std::uint64_t now_ns, Output& out) noexcept {
     impl_->idle(now_ns, out);
 }
@@ -76,12 +79,14 @@ Inspector::Impl::Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& e
       retained_(policy_->limits().retained_bytes),
       // Two bytes more than the limit, so that the parser itself sees a head that exceeds it.
       heads_(policy_->limits().open_heads, policy_->limits().head.head_bytes + 2),
+      credentials_(policy_->limits().credentials, policy_->parts().identity_names.size(),
+                   options.credential_key, options.verifier),
       packets_(burst_frames_max) {}
 
 std::size_t Inspector::Impl::memory_bytes() const noexcept {
     return table_.memory_bytes() + std::size_t{policy_->limits().flows} * sizeof(HalfOpen) +
            held_.memory_bytes() + retained_.memory_bytes() + heads_.memory_bytes() +
-           packets_.capacity() * sizeof(Packet);
+           credentials_.memory_bytes() + packets_.capacity() * sizeof(Packet);
 }
 
 void Inspector::Impl::set_time(std::uint64_t now_ns) noexcept {
@@ -337,6 +342,7 @@ void Inspector::Impl::sweep() noexcept {
     }
     counters_.flows = table_.size();
     counters_.half_open_evicted = half_open_.evicted();
+    counters_.credential_checks = credentials_.checks();
 }
 
 }  // namespace springlatch

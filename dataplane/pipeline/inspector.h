@@ -21,6 +21,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/credentials/cache.h"
 #include "dataplane/event/counters.h"
 #include "dataplane/event/sink.h"
 #include "dataplane/flow/key.h"
@@ -84,8 +85,10 @@ class Output {
 };
 
 struct InspectorOptions {
-    HashSecret secret;             ///< random at start; fixed in replays so that they repeat
-    bool verify_checksums = true;  ///< false: captures taken on a sender with checksum offload
+    HashSecret secret;                       ///< random at start; fixed in replays so that they repeat
+    SipKey credential_key;                   ///< likewise; the same for all workers, who share answers
+    CredentialVerifier* verifier = nullptr;  ///< not owned; null: no credentials can be verified
+    bool verify_checksums = true;            ///< false: captures taken on a sender with checksum offload
     bool sides_by_service =
         false;  ///< replay: a frame is from inside if it comes from a service, whatever port it arrived on
 };
@@ -101,6 +104,8 @@ class Inspector {
 
     /// At most burst_frames_max frames. Appends to a cleared `out`.
     void inspect(std::span<Frame> burst, Output& out) noexcept;
+    /// The answer to a question of the verifier's, between two bursts.
+    void learn(const CheckAnswer& answer, std::uint64_t now_ns) noexcept;
     /// For idle times: lets time-outs run without a frame. `now_ns` as Frame::time_ns.
     void idle(std::uint64_t now_ns, Output& out) noexcept;
     /// Gives back every held frame and reports unfinished responses; the inspector must not be used

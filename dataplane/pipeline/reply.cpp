@@ -16,14 +16,28 @@ struct Reply {
            reason == Reason::bad_credentials;
 }
 
+[[nodiscard]] std::string status_line(Reason reason) {
+    if (asks_for_credentials(reason)) {
+        return "401 Unauthorized";
+    }
+    switch (reason) {
+        case Reason::rate_limited:
+            return "429 Too Many Requests";
+        case Reason::credentials_unchecked:
+            return "503 Service Unavailable";
+        default:
+            return "403 Forbidden";
+    }
+}
+
 [[nodiscard]] Reply make_reply(Reason reason) {
-    const bool challenge = asks_for_credentials(reason);
-    const std::string status = challenge ? "401" : "403";
+    const std::string line = status_line(reason);
+    const std::string status = line.substr(0, 3);
     const std::string body = R"({"error":{"type":"springlatch","reason":")" + std::string{name_of(reason)} +
                              R"("},"status":)" + status + "}\n";
     Reply reply;
-    reply.whole = "HTTP/1.1 " + status + (challenge ? " Unauthorized\r\n" : " Forbidden\r\n");
-    if (challenge) {
+    reply.whole = "HTTP/1.1 " + line + "\r\n";
+    if (asks_for_credentials(reason)) {
         reply.whole += "WWW-Authenticate: Basic realm=\"springlatch\", charset=\"UTF-8\"\r\n";
     }
     reply.whole += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
@@ -66,6 +80,8 @@ bool has_reply(Reason reason) noexcept {
         case Reason::encoded_body:
         case Reason::head_too_large:
         case Reason::body_too_large:
+        case Reason::rate_limited:
+        case Reason::credentials_unchecked:
             return true;
         default:
             return false;

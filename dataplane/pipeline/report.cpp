@@ -79,6 +79,7 @@ void Inspector::Impl::report_request(const Packet& packet, std::uint32_t index, 
     event.method = static_cast<std::uint8_t>(request.head->method);
     event.operation = static_cast<std::uint8_t>(request.operation);
     event.credentials = static_cast<std::uint8_t>(request.head->credentials);
+    event.identity = request.identity;
     event.version_minor = request.head->version_minor;
     event.request_bytes = request_bytes;
     event.request_number = number == 0 ? 0x1'0000U : number;

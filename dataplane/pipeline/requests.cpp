@@ -79,7 +79,7 @@ Inspector::Impl::StreamResult Inspector::Impl::read_client(Packet& packet, std::
     FlowHot& flow = hot(index);
     FlowCold& state = cold(index);
     if (!retained_.has_room(bytes.size(), bytes.size() / kept_run_bytes_max + 4)) {
-        return {.stop = StreamResult::Stop::retry};
+        return {.stop = StreamResult::Stop::retry, .reason = Reason::out_of_resources};
     }
     const auto refuse_rest = [&](std::size_t at, Reason reason) -> StreamResult {
         if (observing_) {
@@ -201,7 +201,9 @@ Inspector::Impl::StreamResult Inspector::Impl::read_head(Packet& packet, std::ui
     std::span<const std::byte> whole = bytes;
     std::size_t before = 0;
     std::uint32_t appended = static_cast<std::uint32_t>(bytes.size());
+    http::HeadState earlier;
     if (state.head != no_index) {
+        earlier = heads_.state(state.head);
         before = heads_.bytes(state.head).size();
         appended = heads_.append(state.head, bytes);
         whole = heads_.bytes(state.head);
@@ -241,6 +243,10 @@ Inspector::Impl::StreamResult Inspector::Impl::read_head(Packet& packet, std::ui
     }
     StreamResult verdict = judge(packet, index, *head, whole, result);
     if (verdict.stop != StreamResult::Stop::none) {
+        if (verdict.stop == StreamResult::Stop::retry && state.head != no_index) {
+            heads_.take_back(state.head, static_cast<std::uint32_t>(before));
+            heads_.state(state.head) = earlier;
+        }
         return verdict;
     }
     const auto used = static_cast<std::uint32_t>(result.bytes - before);
@@ -256,16 +262,53 @@ Inspector::Impl::StreamResult Inspector::Impl::read_head(Packet& packet, std::ui
     return verdict;
 }
 
+/// By the policy, and where that depends on whose the credentials are, by what is known of their value.
+Decision Inspector::Impl::decide(const Packet& packet, std::uint32_t index, RequestView& request,
+                                 std::span<const std::byte> bytes) noexcept {
+    const FlowHot& flow = hot(index);
+    const http::HeadState& head = *request.head;
+    RequestFacts facts{
+        .method = head.method, .operation = request.operation, .credentials = head.credentials};
+    Decision decision = policy_->decide(flow.zone, flow.service, facts);
+    if (!decision.needs_verification) {
+        return decision;
+    }
+    const Finding found = credentials_.find(
+        bytes.subspan(head.authorization.offset, head.authorization.bytes), packet.decoded.source, now_ns_);
+    decision.action = policy_->default_action();
+    decision.mode = policy_->mode();
+    switch (found.standing) {
+        case Standing::pending:
+            decision.reason = Reason::credentials_pending;
+            return decision;
+        case Standing::rate_limited:
+            decision.reason = Reason::rate_limited;
+            break;
+        case Standing::unchecked:
+            decision.reason = Reason::credentials_unchecked;
+            break;
+        case Standing::accepted:
+        case Standing::refused:
+            facts.verification =
+                found.standing == Standing::accepted ? Verification::accepted : Verification::refused;
+            facts.identity = request.identity = found.identity;
+            return policy_->decide(flow.zone, flow.service, facts);
+    }
+    decision.needs_verification = false;
+    return decision;
+}
+
 Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32_t index,
                                                      const http::HeadState& head,
                                                      std::span<const std::byte> bytes,
                                                      const http::HeadResult& result) noexcept {
     FlowHot& flow = hot(index);
     FlowCold& state = cold(index);
-    const RequestView request = view_of(head, bytes);
-    Decision decision = policy_->decide(
-        flow.zone, flow.service,
-        {.method = head.method, .operation = request.operation, .credentials = head.credentials});
+    RequestView request = view_of(head, bytes);
+    Decision decision = decide(packet, index, request, bytes);
+    if (decision.needs_verification && !observing_) {
+        return {.stop = StreamResult::Stop::retry, .reason = decision.reason};
+    }
     if (decision.action == Action::allow && decision.without_credentials &&
         (head.framing != http::BodyFraming::none || head.expects_continue)) {
         decision.action = policy_->default_action();

@@ -34,6 +34,7 @@ bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
     return bits == 0 || ((bits >> index) & 1U) != 0;
 }
 
+/// All conditions but whose the credentials are.
 bool holds(const Rule& rule, const RequestFacts& facts) noexcept {
     return (rule.credentials == CredentialNeed::any || well_formed(facts.credentials)) &&
            bit_allows(rule.methods, static_cast<unsigned>(facts.method)) &&
@@ -235,11 +236,21 @@ Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
     const bool has_credentials = well_formed(facts.credentials);
     const auto indices = candidates(zone, service);
     bool credentials_would_help = false;
+    bool refused = false;
     for (const std::uint16_t index : indices) {
         const Rule& rule = parts_.rules[index];
-        credentials_would_help |= rule.action == Action::allow && rule.credentials == CredentialNeed::present;
+        credentials_would_help |= rule.action == Action::allow && rule.credentials != CredentialNeed::any;
         if (!holds(rule, facts)) {
             continue;
+        }
+        if (rule.credentials == CredentialNeed::verified) {
+            if (facts.verification == Verification::unknown) {
+                return {.needs_verification = true};
+            }
+            refused |= facts.verification == Verification::refused;
+            if (facts.verification == Verification::refused || !names(rule.identities, facts.identity)) {
+                continue;
+            }
         }
         const Mode mode = rule.mode.value_or(parts_.mode);
         if (rule.action != Action::allow) {
@@ -259,6 +270,8 @@ Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
         reason = Reason::source_not_allowed;
     } else if (!has_credentials && credentials_would_help) {
         reason = Reason::no_credentials;
+    } else if (refused) {
+        reason = Reason::bad_credentials;
     }
     return {parts_.default_action, reason, no_rule, parts_.mode, false};
 }

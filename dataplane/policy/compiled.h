@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/credentials/cache.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/policy/reason.h"
 #include "dataplane/protocol/elasticsearch/operation.h"
@@ -27,7 +28,7 @@ namespace springlatch {
 enum class Action : std::uint8_t { allow, reject, reset, drop };
 enum class Mode : std::uint8_t { enforce, observe };
 enum class ServiceProtocol : std::uint8_t { elasticsearch, tcp };
-enum class CredentialNeed : std::uint8_t { any, present };
+enum class CredentialNeed : std::uint8_t { any, present, verified };
 
 inline constexpr std::uint16_t no_zone = 0xffff;
 inline constexpr std::uint16_t no_service = 0xffff;
@@ -66,8 +67,9 @@ struct Rule {
     std::vector<std::uint16_t> zones;     ///< sorted; empty: every zone
     std::vector<std::uint16_t> services;  ///< sorted; empty: every service
     CredentialNeed credentials = CredentialNeed::present;
-    std::uint16_t methods = 0;     ///< bit per http::Method; 0: every method
-    std::uint16_t operations = 0;  ///< bit per elasticsearch::Operation; 0: no condition
+    std::vector<std::uint16_t> identities;  ///< sorted; empty: every identity. For CredentialNeed::verified
+    std::uint16_t methods = 0;              ///< bit per http::Method; 0: every method
+    std::uint16_t operations = 0;           ///< bit per elasticsearch::Operation; 0: no condition
     Action action = Action::allow;
     std::optional<Mode> mode;  ///< its own, else the policy's
 };
@@ -82,13 +84,19 @@ struct Limits {
     std::uint32_t retained_bytes = 8U << 20U;  ///< copies of unacknowledged control bytes, per worker
     std::uint32_t open_heads = 512;            ///< heads that came in pieces, per worker
     std::uint32_t requests_in_flight = 64;     ///< per connection; at most 64
+    CredentialLimits credentials;
 };
+
+/// What is known of a request's credential value.
+enum class Verification : std::uint8_t { unknown, accepted, refused };
 
 /// What decide() needs to know of a request.
 struct RequestFacts {
     http::Method method = http::Method::unknown;
     elasticsearch::Operation operation = elasticsearch::Operation::unknown;
     http::Credentials credentials = http::Credentials::none;
+    Verification verification = Verification::unknown;
+    std::uint16_t identity = no_identity;  ///< whose the value is, if accepted
 };
 
 struct Decision {
@@ -98,6 +106,7 @@ struct Decision {
     Mode mode = Mode::enforce;     ///< in observe mode a denial is reported and everything is forwarded
     bool without_credentials =
         false;  ///< allowed by an `any` rule to a request that carries no well-formed credentials
+    bool needs_verification = false;  ///< nothing is decided: ask again with the value's verification
 };
 
 class CompiledPolicy {
@@ -112,6 +121,7 @@ class CompiledPolicy {
             false;  ///< IP-in-IP, 6in4, GRE, VXLAN, Geneve, Teredo, ESP/AH towards a service's address
         std::vector<std::string> zone_names;
         RangeMap zones;  ///< address → zone index
+        std::vector<std::string> identity_names;
         std::vector<Service> services;
         std::vector<Rule> rules;  ///< in the policy's order
         Limits limits;
@@ -143,12 +153,15 @@ class CompiledPolicy {
     [[nodiscard]] Decision decide_connection(std::uint16_t zone, std::uint16_t service) const noexcept;
 
     /// The first rule whose conditions all hold decides; without one, `default`. A credentials condition
-    /// `present` holds for Basic, Bearer and ApiKey, `any` for all. Malformed credentials are never accepted,
-    /// not even by `any`: whatever the rules say, the request is denied with malformed_credentials (with the
-    /// action of the rule that decided, if that denies). Reason of a denial by a rule: operation_not_allowed
-    /// if it has a condition on methods or operations, else source_not_allowed. Reason of a denial by
-    /// default: source_not_allowed if no rule is for this zone and service; no_credentials if a rule for them
-    /// allows with credentials that the request lacks; else operation_not_allowed.
+    /// `present` holds for Basic, Bearer and ApiKey, `any` for all, `verified` if the value is accepted and
+    /// is one of the rule's identities'; where that is not known and matters, the answer is
+    /// needs_verification. Malformed credentials are never accepted, not even by `any`: whatever the rules
+    /// say, the request is denied with malformed_credentials (with the action of the rule that decided, if
+    /// that denies). Reason of a denial by a rule: operation_not_allowed if it has a condition on methods or
+    /// operations, else source_not_allowed. Reason of a denial by default: source_not_allowed if no rule is
+    /// for this zone and service; no_credentials if a rule for them allows with credentials that the request
+    /// lacks; bad_credentials if a rule did not hold because the value was refused; else
+    /// operation_not_allowed.
     [[nodiscard]] Decision decide(std::uint16_t zone, std::uint16_t service,
                                   const RequestFacts& facts) const noexcept;
 

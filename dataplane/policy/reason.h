@@ -58,9 +58,11 @@ enum class Reason : std::uint8_t {
     // Bounds.
     out_of_resources,
     rate_limited,
-    link_down,  ///< the other port could not take the frame
-    multipath,  ///< Multipath TCP: one byte stream over several connections
-    count_      ///< not a reason
+    link_down,              ///< the other port could not take the frame
+    multipath,              ///< Multipath TCP: one byte stream over several connections
+    credentials_pending,    ///< the segment waits for its credentials' check: TCP sends it again
+    credentials_unchecked,  ///< nobody could check them, or not in time
+    count_                  ///< not a reason
 };
 
 inline constexpr std::size_t reason_count = static_cast<std::size_t>(Reason::count_);
@@ -110,7 +112,9 @@ inline constexpr std::array<std::string_view, reason_count> reason_names = {"non
                                                                             "out_of_resources",
                                                                             "rate_limited",
                                                                             "link_down",
-                                                                            "multipath"};
+                                                                            "multipath",
+                                                                            "credentials_pending",
+                                                                            "credentials_unchecked"};
 
 /// The name operators see; "unknown" for a value that is no reason.
 [[nodiscard]] constexpr std::string_view name_of(Reason reason) noexcept {

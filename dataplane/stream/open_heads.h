@@ -27,6 +27,8 @@ class OpenHeads {
 
     /// Appends as many of `bytes` as fit behind what is there; returns how many did.
     std::uint32_t append(std::uint32_t head, std::span<const std::byte> bytes) noexcept;
+    /// Keeps the first `bytes` only: what was appended behind them did not leave.
+    void take_back(std::uint32_t head, std::uint32_t bytes) noexcept { heads_[head].bytes = bytes; }
     [[nodiscard]] std::span<const std::byte> bytes(std::uint32_t head) const noexcept;
     [[nodiscard]] http::HeadState& state(std::uint32_t head) noexcept { return heads_[head].state; }
 

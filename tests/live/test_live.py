@@ -33,12 +33,12 @@ POLICY = {
 class Appliance:
     """A lab with both processes and the servers running."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, policy=POLICY):
         self.folder = folder
         self.lab = Lab(f"sl{os.getpid()}")
         self.policy, self.socket, self.store = folder / "policy.json", folder / "control.sock", folder / "store"
         self.dataplane_log, self.control_log, self.server_log = folder / "dataplane.log", folder / "control.log", folder / "requests.log"
-        self.policy.write_text(json.dumps(POLICY))
+        self.policy.write_text(json.dumps(policy))
         self.server_log.touch()
         self.processes = []
         self.dataplane = self.control = None

@@ -141,6 +141,7 @@ class Wire {
     [[nodiscard]] std::vector<Left> to_client() { return take(Side::outside); }
 
     void advance_seconds(std::uint64_t seconds) { now_ns += seconds * 1'000'000'000U; }
+    void learn(const CheckAnswer& answer) { inspector_.learn(answer, now_ns); }
     void idle() {
         output_.clear();
         inspector_.idle(now_ns, output_);

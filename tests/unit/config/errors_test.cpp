@@ -158,8 +158,9 @@ TEST(PolicyErrors, Rules) {
                     "p:6:39: error: /rules/0/to/0: there is no service \"serch\"; did you mean \"search\"?"));
     EXPECT_THAT(
         with_rule(R"({"id": "a", "from": ["office"], "to": ["search"], "action": "allow"})"),
-        ElementsAre("p:6:1: error: /rules/0: the key \"credentials\" is missing: a rule for the "
-                    "elasticsearch service \"search\" says whether it needs them; allowed: any, present"));
+        ElementsAre(
+            "p:6:1: error: /rules/0: the key \"credentials\" is missing: a rule for the "
+            "elasticsearch service \"search\" says whether it needs them; allowed: any, present, verified"));
     EXPECT_THAT(
         with_rule(
             R"({"id": "a", "from": ["office"], "to": ["redis"], "credentials": "present", "action": "allow"})"),
@@ -204,8 +205,8 @@ TEST(PolicyErrors, AnEmptyListOfConditionsNeverMeansEverything) {
 }
 
 TEST(PolicyErrors, WhatLaterVersionsWillKnowIsRefusedNotIgnored) {
-    for (const std::string key : {"identities", "paths", "apis", "expires", "owner", "reason", "record",
-                                  "tags", "severity", "health_checks", "patches"}) {
+    for (const std::string key : {"paths", "apis", "expires", "owner", "reason", "record", "tags", "severity",
+                                  "health_checks", "patches"}) {
         EXPECT_THAT(with_rest("\"" + key + "\": []"),
                     ElementsAre("p:6:1: error: /" + key + ": the key \"" + key +
                                 "\" is not supported by this version"));
@@ -216,11 +217,6 @@ TEST(PolicyErrors, WhatLaterVersionsWillKnowIsRefusedNotIgnored) {
             ElementsAre("p:6:2: error: /rules/0/" + key + ": the key \"" + key +
                         "\" is not supported by this version"));
     }
-    EXPECT_THAT(
-        with_rule(
-            R"({"id": "a", "from": ["office"], "to": ["search"], "credentials": "verified", "action": "allow"})"),
-        ElementsAre("p:6:66: error: /rules/0/credentials: \"verified\" is not supported by this version; "
-                    "allowed: any, present"));
     EXPECT_THAT(
         with_rest(R"("fragments": "reassemble")"),
         ElementsAre(

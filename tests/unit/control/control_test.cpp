@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
+#include <sqlite3.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,11 +16,13 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "config/load.h"
 #include "control/api/community_id.h"
 #include "control/api/ecs.h"
 #include "control/api/metrics.h"
 #include "control/api/server.h"
 #include "control/api/status.h"
+#include "control/credentials/check_pool.h"
 #include "control/ingest/ingest.h"
 #include "control/ingest/text.h"
 #include "control/store/store.h"
@@ -77,6 +80,7 @@ struct Bench {
     Folder folder;
     std::unique_ptr<Store> store;
     std::unique_ptr<Ingest> ingest;
+    std::vector<CheckAnswer> answers;
     RingMemory memory = std::move(*RingMemory::create("test"));
     RingProducer producer{memory.base()};
     HelloMessage hello;
@@ -90,7 +94,7 @@ struct Bench {
     [[nodiscard]] std::unique_ptr<ChannelClient> connect() {
         auto client =
             std::make_unique<ChannelClient>(folder / "control.sock", hello, std::vector<int>{memory.fd()});
-        (void)client->poll(1'000'000'000U);
+        (void)client->poll(1'000'000'000U, answers);
         EXPECT_TRUE(client->connected());
         settle();
         return client;
@@ -230,6 +234,87 @@ TEST(Ingest, APeerThatTalksNonsenseIsCutOffAndTheNextOneServed) {
     close(fd);
     const auto client = bench.connect();
     EXPECT_TRUE(bench.ingest->snapshot().connected);
+}
+
+constexpr std::string_view guarded_policy = R"({"version": 1, "zones": {"all": ["0.0.0.0/0"]},
+"services": {"s": {"protocol": "elasticsearch", "addresses": ["198.51.100.10"], "ports": [9200]}},
+"identities": {"board": {"bearer": {"sha256": "DIGEST"}}},
+"rules": [{"id": "r", "from": ["all"], "to": ["s"], "credentials": "verified", "action": "allow"}]})";
+
+/// A data plane that asks; what comes back.
+class Questions : public testing::Test {
+  protected:
+    Folder folder;
+    LoadedPolicy policy = [] {
+        std::string text(guarded_policy);
+        text.replace(text.find("DIGEST"), 6, hex_of(sha256_of("a-token-of-good-length")));
+        return *parse_policy(text, "p", {});
+    }();
+    std::unique_ptr<Store> store = std::move(*Store::open(folder / "store"));
+    CheckPool pool{policy.identities, CheckTime::request};
+    RingMemory memory = std::move(*RingMemory::create("test"));
+
+    std::vector<CheckAnswer> ask(const std::string& value, CheckPool* checks, Sha256 data_plane_policy) {
+        HelloMessage hello;
+        hello.policy_sha256 = data_plane_policy;
+        auto ingest = std::move(
+            *Ingest::listen(folder / "control.sock", Names(policy.policy, policy.sha256), *store, checks));
+        ChannelClient client(folder / "control.sock", hello, {memory.fd()});
+        std::vector<CheckAnswer> answers;
+        (void)client.poll(1'000'000'000U, answers);
+        EXPECT_TRUE(client.send(CheckRequest{{7, 8}, std::as_bytes(std::span{value}), 0}));
+        for (int i = 0; i < 20 && answers.empty(); ++i) {
+            (void)ingest->step(1);
+            (void)client.poll(1'000'000'000U, answers);
+        }
+        told = ingest->snapshot();
+        return answers;
+    }
+    Snapshot told;
+};
+
+TEST_F(Questions, ARightValueIsAnsweredWithItsIdentityAndAWrongOneIsNot) {
+    const auto right = ask("Bearer a-token-of-good-length", &pool, policy.sha256);
+    ASSERT_THAT(right, SizeIs(1));
+    EXPECT_EQ(right[0].fingerprint, (Fingerprint{7, 8}));
+    EXPECT_EQ(right[0].result, CheckResult::accepted);
+    EXPECT_EQ(right[0].identity, 0);
+    const auto wrong = ask("Bearer another-token", &pool, policy.sha256);
+    ASSERT_THAT(wrong, SizeIs(1));
+    EXPECT_EQ(wrong[0].result, CheckResult::refused);
+    EXPECT_TRUE(told.can_check);
+    EXPECT_EQ(pool.totals().accepted, 1U);
+}
+
+TEST_F(Questions, OfADataPlaneWithAnotherPolicyNothingIsCheckedAndTheStatusSaysSo) {
+    const auto answers = ask("Bearer a-token-of-good-length", &pool, Sha256{1});
+    ASSERT_THAT(answers, SizeIs(1));
+    EXPECT_EQ(answers[0].result, CheckResult::unavailable);
+    EXPECT_FALSE(told.can_check);
+    EXPECT_EQ(ask("Bearer a-token-of-good-length", nullptr, policy.sha256).at(0).result,
+              CheckResult::unavailable);
+}
+
+TEST(Store, AStoreOfTheVersionBeforeKeepsItsEvents) {
+    Folder folder;
+    Event event;
+    event.action = "denied";
+    ASSERT_NE((*Store::open(folder / "store"))->add(event), 0);
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(store_file(folder / "store").c_str(), &database), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(database, "ALTER TABLE events DROP COLUMN user; PRAGMA user_version=1", nullptr,
+                           nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(database);
+    event.user = "owner";
+    ASSERT_NE((*Store::open(folder / "store"))->add(event), 0);
+    std::vector<std::string> users;
+    ASSERT_TRUE(
+        StoreReader::open(folder / "store")->each({}, EventOrder::oldest_first, 0, [&](const Event& found) {
+            users.push_back(found.user);
+            return true;
+        }));
+    EXPECT_THAT(users, ElementsAre("", "owner"));
 }
 
 TEST(Store, AFileThatIsNotOursIsNotTouched) {

@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::uint64_t second = 1'000'000'000U;
 
+/// Answers that a test does not look at.
+std::vector<CheckAnswer> answers;
+
 /// A control process that the test plays.
 struct Listener {
     std::string path;
@@ -55,7 +58,7 @@ TEST(ChannelClient, SaysHelloWithTheRings) {
     HelloMessage hello;
     hello.pid = 42;
     ChannelClient client(listener.path, hello, {ring->fd()});
-    EXPECT_FALSE(client.poll(second));
+    EXPECT_FALSE(client.poll(second, answers));
     ASSERT_TRUE(client.connected());
     listener.take_peer();
     HelloMessage got;
@@ -78,18 +81,18 @@ TEST(ChannelClient, SaysHelloWithTheRings) {
 TEST(ChannelClient, TriesAgainEverySecondAndNotMoreOften) {
     const std::string path = socket_path("again");
     ChannelClient client(path, {}, {0});
-    EXPECT_FALSE(client.poll(1 * second));
+    EXPECT_FALSE(client.poll(1 * second, answers));
     const Listener listener(path);
-    EXPECT_FALSE(client.poll(second + second / 2));
+    EXPECT_FALSE(client.poll(second + second / 2, answers));
     EXPECT_FALSE(client.connected());
-    EXPECT_FALSE(client.poll(2 * second));
+    EXPECT_FALSE(client.poll(2 * second, answers));
     EXPECT_TRUE(client.connected());
 }
 
 TEST(ChannelClient, APeerThatDoesNotReadNeverHoldsItUp) {
     Listener listener(socket_path("mute"));
     ChannelClient client(listener.path, {}, {0});
-    (void)client.poll(second);
+    (void)client.poll(second, answers);
     ASSERT_TRUE(client.connected());
     for (int i = 0; i < 2000; ++i) client.send(StatusMessage{});
     EXPECT_TRUE(client.connected());
@@ -98,27 +101,62 @@ TEST(ChannelClient, APeerThatDoesNotReadNeverHoldsItUp) {
 TEST(ChannelClient, AStopIsObeyedAndNonsenseEndsTheConnection) {
     Listener listener(socket_path("stop"));
     ChannelClient client(listener.path, {}, {0});
-    (void)client.poll(second);
+    (void)client.poll(second, answers);
     listener.take_peer();
     const MessageHeader stop{
         .version = channel_version, .type = MessageType::stop, .bytes = sizeof(MessageHeader), .workers = 0};
     ASSERT_EQ(send(listener.peer, &stop, sizeof stop, 0), static_cast<ssize_t>(sizeof stop));
-    EXPECT_TRUE(client.poll(second));
+    EXPECT_TRUE(client.poll(second, answers));
     ASSERT_EQ(send(listener.peer, "nonsense", 8, 0), 8);
-    EXPECT_FALSE(client.poll(second));
+    EXPECT_FALSE(client.poll(second, answers));
     EXPECT_FALSE(client.connected());
 }
 
 TEST(ChannelClient, APeerThatGoesAwayIsNoticed) {
     Listener listener(socket_path("gone"));
     ChannelClient client(listener.path, {}, {0});
-    (void)client.poll(second);
+    (void)client.poll(second, answers);
     listener.take_peer();
     close(listener.peer);
     listener.peer = -1;
-    EXPECT_FALSE(client.poll(second));
+    EXPECT_FALSE(client.poll(second, answers));
     EXPECT_FALSE(client.connected());
     client.send(StatusMessage{});
+}
+
+TEST(ChannelClient, AnswersAreTakenAndImpossibleOnesEndTheConnection) {
+    Listener listener(socket_path("answers"));
+    ChannelClient client(listener.path, {}, {0});
+    (void)client.poll(second, answers);
+    listener.take_peer();
+    AnswerMessage message;
+    message.header = {
+        .version = channel_version, .type = MessageType::answer, .bytes = sizeof message, .workers = 1};
+    message.answer = {{1, 2}, CheckResult::accepted, 3, 4};
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(send(listener.peer, &message, sizeof message, 0), static_cast<ssize_t>(sizeof message));
+    }
+    answers.clear();
+    EXPECT_FALSE(client.poll(second, answers));
+    ASSERT_EQ(answers.size(), 3U);
+    EXPECT_EQ(answers[0].fingerprint, (Fingerprint{1, 2}));
+    EXPECT_EQ(answers[0].identity, 3);
+    message.answer.result = static_cast<CheckResult>(9);
+    ASSERT_EQ(send(listener.peer, &message, sizeof message, 0), static_cast<ssize_t>(sizeof message));
+    EXPECT_FALSE(client.poll(second, answers));
+    EXPECT_FALSE(client.connected());
+    EXPECT_EQ(answers.size(), 3U);
+}
+
+TEST(ChannelClient, AQuestionThatThePeerDoesNotReadIsToldToWaitNotLost) {
+    Listener listener(socket_path("questions"));
+    ChannelClient client(listener.path, {}, {0});
+    (void)client.poll(second, answers);
+    const std::vector<std::byte> value(4000);
+    bool sent = true;
+    for (int i = 0; i < 10'000 && sent; ++i) sent = client.send(CheckRequest{{1, 1}, value, 0});
+    EXPECT_FALSE(sent);
+    EXPECT_TRUE(client.connected());
 }
 
 }  // namespace

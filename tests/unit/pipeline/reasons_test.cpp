@@ -13,15 +13,27 @@ namespace {
 
 using namespace std::string_literals;
 
+/// A control process that refuses every value at once, or never answers.
+struct Refusing final : CredentialVerifier {
+    bool answers = true;
+    [[nodiscard]] bool ready() const noexcept override { return true; }
+    [[nodiscard]] Asked ask(const CheckRequest&, CheckAnswer& answer) noexcept override {
+        answer.result = CheckResult::refused;
+        return answers ? Asked::answered : Asked::queued;
+    }
+};
+
 /// What a scenario works with; `parts` may be changed before the first use of wire().
 struct Scene {
     PolicyParts parts;
     std::string source = "192.0.2.1";
+    Refusing control;
+    InspectorOptions options;
     std::unique_ptr<Wire> made;
     std::unique_ptr<Connection> connection;
 
     Wire& wire() {
-        if (!made) made = std::make_unique<Wire>(std::move(parts));
+        if (!made) made = std::make_unique<Wire>(std::move(parts), options);
         return *made;
     }
     Connection& open() {
@@ -30,6 +42,14 @@ struct Scene {
             connection->open();
         }
         return *connection;
+    }
+    /// Only the policy's identities may come.
+    Scene& verified(bool answers) {
+        parts.identity_names = {"somebody"};
+        parts.rules[0].credentials = CredentialNeed::verified;
+        control.answers = answers;
+        options.verifier = &control;
+        return *this;
     }
     void frame(const TcpFrame& one, Side side = Side::outside) { wire().send(side, one.build()); }
 };
@@ -50,6 +70,19 @@ const std::map<Reason, Scenario>& scenarios() {
          [](Scene& s) { s.frame(TcpFrame().from("198.18.0.1", 1).to("198.51.100.10", 9200).syn()); }},
         {Reason::no_credentials, says(without_credentials)},
         {Reason::malformed_credentials, says(request("GET /", auth + auth))},
+        {Reason::bad_credentials, [](Scene& s) { s.verified(true).open().client(with_credentials); }},
+        {Reason::credentials_pending, [](Scene& s) { s.verified(false).open().client(with_credentials); }},
+        {Reason::credentials_unchecked,
+         [](Scene& s) {
+             s.verified(true).options.verifier = nullptr;
+             s.open().client(with_credentials);
+         }},
+        {Reason::rate_limited,
+         [](Scene& s) {
+             s.verified(false).parts.limits.credentials.checks_per_minute = 1;
+             s.open().client_at(0, with_credentials);
+             s.open().client_at(0, request("GET /", auth));
+         }},
         {Reason::operation_not_allowed,
          [](Scene& s) {
              s.parts.rules[0].methods = 1U << static_cast<unsigned>(http::Method::get);

@@ -339,5 +339,42 @@ TEST(ServiceAt, TellsServicesOnNestedAddressesApartByPortUpToTheLastAddress) {
     EXPECT_FALSE(policy.is_protected(IpAddress::v4(1)));
 }
 
+TEST(Decide, VerifiedCredentialsAreAskedForOnlyWhereTheyDecide) {
+    CompiledPolicy::Parts with = parts();
+    with.identity_names = {"dashboard", "shipper"};
+    Rule everyone = rule("verified-info", office, search, CredentialNeed::verified, Action::allow);
+    everyone.operations = bit(Operation::info);
+    Rule shipper = rule("shipper-writes", office, search, CredentialNeed::verified, Action::allow);
+    shipper.operations = bit(Operation::write);
+    shipper.identities = {1};
+    Rule banned = rule("dashboard-never-manages", office, search, CredentialNeed::verified, Action::drop);
+    banned.identities = {0};
+    banned.operations = bit(Operation::manage);
+    Rule manages = rule("others-manage", office, search, CredentialNeed::present, Action::allow);
+    manages.operations = bit(Operation::manage);
+    with.rules = {everyone, shipper, banned, manages};
+    const CompiledPolicy policy(std::move(with));
+    const auto decide = [&policy](Operation operation, Verification verification, std::uint16_t identity,
+                                  Credentials credentials = Credentials::basic) {
+        return policy.decide(office, search, {Method::post, operation, credentials, verification, identity});
+    };
+
+    EXPECT_TRUE(decide(Operation::info, Verification::unknown, no_identity).needs_verification);
+    EXPECT_NE(decide(Operation::info, Verification::unknown, no_identity).action, Action::allow);
+    EXPECT_EQ(decide(Operation::info, Verification::accepted, 0).rule, 0);
+    EXPECT_EQ(decide(Operation::write, Verification::accepted, 1).rule, 1);
+    EXPECT_EQ(decide(Operation::write, Verification::accepted, 0).reason, Reason::operation_not_allowed);
+    EXPECT_EQ(decide(Operation::write, Verification::refused, no_identity).reason, Reason::bad_credentials);
+    EXPECT_EQ(decide(Operation::write, Verification::unknown, no_identity, Credentials::none).reason,
+              Reason::no_credentials);
+    EXPECT_EQ(decide(Operation::manage, Verification::accepted, 0).action, Action::drop);
+    EXPECT_EQ(decide(Operation::manage, Verification::accepted, 1).rule, 3);
+    EXPECT_EQ(decide(Operation::manage, Verification::refused, no_identity).rule, 3)
+        << "a later rule does not ask whose they are";
+    const Decision unasked = decide(Operation::read, Verification::unknown, no_identity);
+    EXPECT_FALSE(unasked.needs_verification);
+    EXPECT_EQ(unasked.reason, Reason::operation_not_allowed);
+}
+
 }  // namespace
 }  // namespace springlatch

@@ -1,0 +1,99 @@
+#include "control/credentials/check_pool.h"
+
+#include <chrono>
+#include <utility>
+
+namespace springlatch::control {
+namespace {
+
+[[nodiscard]] std::uint64_t unix_seconds() {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count());
+}
+
+}  // namespace
+
+CheckPool::CheckPool(std::vector<Identity> identities, CheckTime time) : checker_(identities), time_(time) {
+    for (unsigned i = 0; i < threads && !identities.empty() && time == CheckTime::now; ++i) {
+        threads_.emplace_back([this] { work(); });
+    }
+}
+
+CheckPool::~CheckPool() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+        for (Job& job : jobs_) {
+            wipe(job.value);
+        }
+        jobs_.clear();
+    }
+    wake_.notify_all();
+    for (std::thread& thread : threads_) {
+        thread.join();
+    }
+}
+
+void CheckPool::submit(const Fingerprint& fingerprint, std::string_view value, std::uint64_t time_ns) {
+    Job job{fingerprint, {}, time_ns};
+    job.value.reserve(value.size() + 64);  // on the heap: what is moved leaves no copy behind
+    job.value.append(value);
+    if (threads_.empty()) {
+        finish(job);
+        return;
+    }
+    std::unique_lock lock(mutex_);
+    if (jobs_.size() >= queue_max) {
+        wipe(job.value);
+        ++totals_.overloaded;
+        answers_.push_back({.fingerprint = fingerprint});
+        return;
+    }
+    jobs_.push_back(std::move(job));
+    lock.unlock();
+    wake_.notify_one();
+}
+
+void CheckPool::decline(const Fingerprint& fingerprint) {
+    const std::lock_guard lock(mutex_);
+    ++totals_.unavailable;
+    answers_.push_back({.fingerprint = fingerprint});
+}
+
+void CheckPool::work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        wake_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
+        if (stop_) {
+            return;
+        }
+        Job job = std::move(jobs_.front());
+        jobs_.pop_front();
+        lock.unlock();
+        finish(job);
+        lock.lock();
+    }
+}
+
+void CheckPool::finish(Job& job) {
+    CheckAnswer answer =
+        checker_.check(job.value, time_ == CheckTime::now ? unix_seconds() : job.time_ns / 1'000'000'000U);
+    wipe(job.value);
+    answer.fingerprint = job.fingerprint;
+    const std::lock_guard lock(mutex_);
+    ++(answer.result == CheckResult::accepted ? totals_.accepted : totals_.refused);
+    answers_.push_back(answer);
+}
+
+std::vector<CheckAnswer> CheckPool::take_answers() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(answers_, {});
+}
+
+CheckTotals CheckPool::totals() const {
+    const std::lock_guard lock(mutex_);
+    return totals_;
+}
+
+}  // namespace springlatch::control
