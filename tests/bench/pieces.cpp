@@ -125,7 +125,7 @@ void known_credential(benchmark::State& state) {
     std::uint64_t accepted = 0;
     for (auto _ : state) {
         at = at + 1 < values.size() ? at + 1 : 0;
-        accepted += cache.find(values[at], IpAddress::v4(1), now_ns).standing == Standing::accepted ? 1 : 0;
+        accepted += cache.find(values[at], IpAddress::v4(1), now_ns).standing == Standing::accepted ? 1U : 0U;
     }
     state.SetItemsProcessed(static_cast<std::int64_t>(accepted));
 }
