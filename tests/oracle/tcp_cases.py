@@ -44,6 +44,7 @@ class Case:
     vlan: tuple = ()
     strict: bool = False  # legal: every frame must leave, byte for byte
     ends: tuple | None = None  # ((client address, port), (server address, port)) instead of those that follow from its number
+    begin: int = 0  # where the stream stands, behind requests that were allowed
 
     def client_address(self, index):
         if self.ends:
@@ -298,7 +299,7 @@ def attack_case(rng, streams=None):
         builder.client(shift + len(stream), b"", FIN | ACK)
     vlan = rng.choice(((),) * 8 + ((0,), (5, 6), (1, 2, 3)))
     return Case("attack/" + ("pair" if paired else "stream"), False, builder.ops, stream, isn=rng.choice((rng.randrange(1 << 32), (1 << 32) - rng.randrange(1, 300))), server_isn=rng.randrange(1 << 32),
-                v6=rng.random() < 0.2, stamps=rng.random() < 0.5, vlan=vlan)
+                v6=rng.random() < 0.2, stamps=rng.random() < 0.5, vlan=vlan, begin=shift)
 
 
 def legal_case(rng):
