@@ -305,9 +305,10 @@ void Inspector::Impl::hold(Packet& packet, std::uint32_t index, bool leaves_now)
         }
         // It must leave, so it cannot be read in its turn: from here on this stream is not followed.
         if (packet.is_from_client()) {
-            cold(index).phase = RequestPhase::lost;
+            lose(packet, index, Reason::out_of_resources);
+        } else {
+            hot(index).flags |= flow_flag::responses_lost;
         }
-        hot(index).flags |= flow_flag::responses_lost;
         pass(packet);
         return;
     }

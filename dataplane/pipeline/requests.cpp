@@ -310,13 +310,9 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
         return {.stop = StreamResult::Stop::retry, .reason = decision.reason};
     }
     if (decision.action == Action::allow && decision.without_credentials &&
-        (head.framing != http::BodyFraming::none || head.expects_continue)) {
+        head.framing != http::BodyFraming::none) {
         decision.action = policy_->default_action();
         decision.reason = Reason::body_not_allowed;
-    }
-    if (decision.action == Action::allow && head.expects_continue && head.version_minor == 0) {
-        decision.action = policy_->default_action();  // an HTTP/1.0 server never says 100 (RFC 9110 §10.1.1)
-        decision.reason = Reason::expectation_not_allowed;
     }
     const auto next_number = static_cast<std::uint16_t>(state.requests + 1U);
     const std::uint64_t request_bytes = result.bytes + (result.lf_pending ? 1U : 0U) + head.content_length;
@@ -367,7 +363,7 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
         state.chunk_digits = 0;
         state.chunk_phase = static_cast<std::uint8_t>(http::ChunkPhase::size_line);
     }
-    if (head.expects_continue && has_body(head)) {
+    if (head.expects_continue) {  // only with a body and in HTTP/1.1: else the head is refused
         flow.flags |= flow_flag::expects_continue;
     }
     return {};

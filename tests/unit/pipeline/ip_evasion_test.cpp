@@ -143,6 +143,34 @@ TEST_F(IpEvasion, MplsPppoeAndSnapThatCarryIpAreRefused) {
     snap.resize(74);
     refused(snap, Reason::tunnel_not_allowed);
 }
+TEST_F(IpEvasion, TaggedMplsIsRefusedAndOtherFramesOf8023Pass) {
+    refused(c.client_frame().vlan(5, 0x9100).ether_type(0x8848).build(), Reason::tunnel_not_allowed);
+    for (const int inner : {0x0800, 0x86dd, 0x0806}) {  // LLC/SNAP: IPv4, IPv6, ARP
+        Bytes snap(12);
+        put(snap, raw({0, 60, 0xaa, 0xaa, 3, 0, 0, 0, inner >> 8, inner & 0xff}));
+        snap.resize(74);
+        if (inner == 0x0806) {
+            passes(snap);
+        } else {
+            refused(snap, Reason::tunnel_not_allowed);
+        }
+    }
+    Bytes runt(12);
+    put(runt, raw({0, 4, 0xaa, 0xaa}));  // ends before it says what it carries
+    passes(runt);
+    Bytes endless_tags(12);
+    put(endless_tags, raw({0x81, 0, 0, 1, 0x81, 0}));
+    refused(endless_tags, Reason::malformed_ip);
+}
+TEST_F(IpEvasion, ATcpHeaderThatIsNoneConcernsOnlyProtectedAddresses) {
+    TcpFrame others;
+    passes(others.from("192.0.2.1", 1).to("198.51.100.99", 80).data_offset(4).build());
+    TcpFrame from_it;
+    from_it.from("198.51.100.10", 9200).to("192.0.2.1", 40000).data_offset(4);
+    wire.send(Side::inside, from_it.build());
+    EXPECT_THAT(wire.to_client(), IsEmpty());
+    EXPECT_EQ(wire.dropped(Reason::malformed_tcp), 1U);
+}
 TEST_F(IpEvasion, MappedIpv6AddressesAreNoIpv4Addresses) {
     TcpFrame frame;
     refused(frame.from("::ffff:192.0.2.1", 40000)
@@ -213,6 +241,27 @@ TEST(IpTransit, TransitDropStillLetsNeighboursBeFound) {
     arp.resize(60);
     wire.send(Side::outside, arp);
     EXPECT_THAT(wire.to_server(), SizeIs(1));
+    TcpFrame udp;
+    wire.send(
+        Side::outside,
+        udp.from("192.0.2.1", 0).to("198.51.100.10", 0).layer4(17, raw({0, 53, 0, 53, 0, 8, 0, 0})).build());
+    EXPECT_THAT(wire.to_server(), IsEmpty());
+    EXPECT_EQ(wire.dropped(Reason::transit_not_allowed), 2U);
+    TcpFrame unreachable;
+    wire.send(Side::outside, unreachable.from("192.0.2.1", 0)
+                                 .to("198.51.100.10", 0)
+                                 .layer4(1, raw({3, 4, 0, 0, 0, 0, 5, 0}))
+                                 .build());
+    TcpFrame solicitation;
+    wire.send(Side::outside, solicitation.from("2001:db8:1::5", 0)
+                                 .to("2001:db8::10", 0)
+                                 .layer4(58, raw({135, 0, 0, 0, 0, 0, 0, 0}))
+                                 .build());
+    EXPECT_THAT(wire.to_server(), SizeIs(2)) << "path MTU and neighbours";
+    Connection c(wire);
+    c.open();
+    c.client(with_credentials);
+    EXPECT_THAT(wire.to_server(), SizeIs(1)) << "and what the services are there for";
 }
 
 }  // namespace
