@@ -78,6 +78,9 @@ inline constexpr std::uint16_t replied =
     1024;  ///< cut with an HTTP reply and a FIN of our own: the client's FIN is acknowledged
 inline constexpr std::uint16_t silent = 2048;            ///< cut with action drop: the client gets nothing
 inline constexpr std::uint16_t expects_continue = 4096;  ///< the request's body waits for the server's 100
+/// The server has acknowledged a byte of the client: it stands on this handshake, not on another one that it
+/// answered on the same tuple (with SYN cookies it remembers none, and the next ACK decides).
+inline constexpr std::uint16_t confirmed = 8192;
 }  // namespace flow_flag
 
 inline constexpr std::uint8_t not_chunked = 0xff;

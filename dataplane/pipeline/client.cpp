@@ -60,7 +60,18 @@ void Inspector::Impl::from_client(Packet& packet) noexcept {
 void Inspector::Impl::open_client(Packet& packet, std::uint32_t index) noexcept {
     if ((hot(index).flags & flow_flag::rehandshake) != 0) {
         HalfOpen* handshake = half_open_.find(packet.key, now_seconds_);
-        if (handshake != nullptr && !packet.has(tcp_flag::rst) && completes(packet, *handshake)) {
+        if (handshake != nullptr && !packet.has(tcp_flag::rst)) {
+            if (!completes(packet, *handshake)) {
+                refuse(packet,
+                       Reason::bad_handshake);  // the server may still take what belongs to the other one
+                return;
+            }
+            if (hot(index).state == FlowState::open && (hot(index).flags & flow_flag::confirmed) == 0 &&
+                !observing_) {
+                violate(packet, index,
+                        Reason::bad_handshake);  // nobody can say which of the two the server is on
+                return;
+            }
             forget(index);
             index = establish(packet, *handshake);
             if (index == no_index) {
@@ -90,6 +101,11 @@ void Inspector::Impl::open_client(Packet& packet, std::uint32_t index) noexcept 
             close(&packet, index);
         }
         pass(packet);
+        return;
+    }
+    if ((flow.flags & flow_flag::confirmed) == 0 &&
+        seq::before(packet.decoded.acknowledgement, flow.server_acked)) {
+        refuse(packet, Reason::bad_handshake);  // it would complete another handshake than ours
         return;
     }
     if (seq::after(packet.decoded.acknowledgement, flow.server_high) &&
@@ -157,7 +173,12 @@ void Inspector::Impl::client_data(Packet& packet, std::uint32_t index) noexcept 
     }
     const std::uint32_t end = packet.end();
     // One byte beyond the edge is a window probe (RFC 9293 §3.8.6.1).
-    if (seq::distance(flow.client_gate, decoded.sequence) < oldest_distance ||
+    // Before the first acknowledgement `acked` is the stream's first byte: nothing but a keep-alive probe
+    // lies in front of it.
+    const bool is_before_base = (flow.flags & flow_flag::confirmed) == 0 &&
+                                seq::before(decoded.sequence, flow.client_acked) &&
+                                (decoded.payload_bytes > 1 || decoded.sequence + 1 != flow.client_acked);
+    if (is_before_base || seq::distance(flow.client_gate, decoded.sequence) < oldest_distance ||
         seq::after(end, flow.client_edge + 1)) {
         refuse(packet, Reason::bad_sequence);
         return;
@@ -335,6 +356,11 @@ void Inspector::Impl::cut_client(Packet& packet, std::uint32_t index) noexcept {
 
 void Inspector::Impl::closed_client(Packet& packet, std::uint32_t index) noexcept {
     const FlowHot& flow = hot(index);
+    if ((flow.flags & flow_flag::confirmed) == 0 && !packet.has(tcp_flag::rst)) {
+        // A server that keeps no state of handshakes would take its third packet even now.
+        refuse(packet, Reason::midstream);
+        return;
+    }
     if (packet.decoded.payload_bytes != 0 && seq::after(packet.end(), flow.client_high)) {
         midstream(packet);
         return;

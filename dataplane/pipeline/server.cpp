@@ -70,6 +70,7 @@ void Inspector::Impl::open_server(Packet& packet, std::uint32_t index) noexcept 
     }
     if (seq::after(decoded.acknowledgement, flow.client_acked)) {
         flow.client_acked = decoded.acknowledgement;
+        flow.flags |= flow_flag::confirmed;
         retained_.release(cold(index).retained, flow.client_acked);
     }
     const std::uint32_t window = std::uint32_t{decoded.window} << (flow.scales >> 4U);

@@ -2,7 +2,7 @@
 import random
 
 OUTER = b"Authorization: Basic YTpi"
-TARGETS = (b"/", b"/_search", b"/customers/_search?q=*", b"/_cat/indices?v", b"/customers/_doc/1", b"/_bulk", b"/*/_search?size=100&scroll=1m")
+TARGETS = (b"/", b"/_search", b"/customers/_search?q=*", b"/_cat/indices?v", b"/customers/_doc/1", b"/_bulk", b"/*/_search?size=100&scroll=1m", b"/customers/_doc/a%20b%C3%BC", b"/%3Clogs-%7Bnow%7D%3E/_search")
 BLANKS = (b" ", b"\t", b"\v", b"\f", b"\0", b"  ", b"\r", b"\x01", b"\x85", b"\xa0")
 ODD_NUMBERS = (b"+%d", b"-%d", b"0x%x", b"%d.0", b"%de0", b"%d %d", b"%d, %d", b"%d,", b"", b" ", b"\t%d", b"%d\t", b"0%d", b"%d\x00", b"%d;a=b", b"%d\xb2",
                b"_%d", b"%d_0", b"'%d'", b"\"%d\"", b"18446744073709551616%d", b"4294967296", b"%d#", b"\v%d", b"0b%d", b"\xef\xbb\xbf%d")
@@ -105,7 +105,7 @@ def bare(rng):
 
 
 def pipelined(rng):
-    parts = [legal(rng) for _ in range(rng.randrange(4))]
+    parts = [legal(rng) for _ in range(rng.randrange(4))] if rng.random() < 0.9 else [short(rng)] * rng.choice((20, 63, 64, 65, 90))
     parts.insert(rng.randrange(len(parts) + 1), hidden(rng) if rng.random() < 0.6 else bare(rng))
     return b"".join(parts)
 
@@ -168,8 +168,12 @@ def credentials(rng):
 
 def field(rng):
     return rng.choice((b"Accept: */*", b"Accept-Encoding: gzip, deflate, br", b"User-Agent: curl/8.0", b"X-Empty:", b"X-Blank:   ", b"Cookie: a=b; c=\"d\"; e=" + b"f" * rng.randrange(2000), b"X-8bit: caf\xc3\xa9 \xff\x80",
-                       b"X-Tab: a\tb", b"kbn-xsrf: true", b"Connection: keep-alive", b"x.-_~!#$%&'*+^`|y: 1", b"Referer: http://x/?a=b:c", b"X-Colon: a:b: c", b"Accept-Language: de;q=0.7,*;q=0.1",
+                       b"X-Tab: a\tb", b"kbn-xsrf: true", b"Connection: keep-alive", b"x.-_~!#$%&'*+^`|y: 1", b"Referer: http://x/?a=b:c", b"X-Colon: a:b: c", b"X-Hidden: GET /smuggled HTTP/1.1", b"Accept-Language: de;q=0.7,*;q=0.1",
                        b"X-Opaque-Id: 1", b"Content-Type: application/json", b"Cache-Control: no-cache", b"DNT: 1", b"X-A: " + b"a" * rng.randrange(300), b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+
+
+def short(rng):
+    return b"GET /_cat/health HTTP/1.1\r\nHost: x\r\n" + credentials(rng) + b"\r\n\r\n"
 
 
 def legal(rng, expect=False):
@@ -190,7 +194,7 @@ def legal(rng, expect=False):
             size = rng.randrange(1, len(data) + 1)
             body += rng.choice((b"%x", b"%X", b"%04x", b"%08X")) % size + b"\r\n" + data[:size] + b"\r\n"
             data = data[size:]
-        body += rng.choice((b"0", b"0", b"000")) + b"\r\n\r\n"  # without trailers: some readers know none
+        body += rng.choice((b"0", b"0", b"000")) + b"\r\n" + rng.choice((b"", b"", b"", b"X-Checksum: abc\r\n", b"Server-Timing: db;dur=53\r\nX-T:\r\n")) + b"\r\n"
     elif kind == 3:
         fields.append(b"Content-Length: 0")
     if expect:
@@ -198,10 +202,14 @@ def legal(rng, expect=False):
     rng.shuffle(fields)
     target = rng.choice(TARGETS) if method != b"OPTIONS" else rng.choice((b"*", b"/"))
     if rng.random() < 0.1 and target != b"*":
-        target += (b"&" if b"?" in target else b"?") + rng.choice((b"a=%20b", b"q=a/b?c", b"filter_path=hits.hits._source,took", b"a=1&a=2", b"x=" + b"y" * 1500, b"q=../..//;x"))
+        target += (b"&" if b"?" in target else b"?") + rng.choice((b"a=%20b", b"q=a/b?c", b"filter_path=hits.hits._source,took", b"a=1&a=2", b"x=" + b"y" * 1500, b"q=../..//;x", b"q=%2e%2e%2f%00%0d%0aGET%20/", b"q=GET+/smuggled+HTTP/1.1"))
     if rng.random() < 0.05 and target != b"*":
         target = b"http://x:9200" + target
-    return rng.choice((b"",) * 9 + (b"\r\n",)) + method + b" " + target + b" HTTP/1.1\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body
+    version = b"HTTP/1.1"
+    if kind != 2 and not expect and rng.random() < 0.05:
+        version = b"HTTP/1.0"
+        fields.append(rng.choice((b"Connection: keep-alive", b"connection: Keep-Alive")))
+    return rng.choice((b"",) * 9 + (b"\r\n",)) + method + b" " + target + b" " + version + b"\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body
 
 
 def random_for(seed, number_of_case):

@@ -63,14 +63,11 @@ class Policy:
 
     def verdicts(self, source, service, request):
         """What the policy says to each thing that the request may do: {FORWARDS}, {DENIES}, both where the classes are arguable, or
-        nothing if no database does anything."""
-        done = self.databases.operations(request.method, request.target)
-        found = set()
-        for classes in done.values():
-            said = {self.decide(source, service, request.method, request.credentials, operation) for operation in classes or ()}
-            if said:
-                found.add(frozenset(said))
-        return found
+        nothing if no database does anything. What the databases do differently is `unknown`, as the catalogue's page says."""
+        done = {classes for classes in self.databases.operations(request.method, request.target).values() if classes}
+        if len(done) > 1 and not frozenset.intersection(*done):
+            done = {frozenset({"unknown"})}
+        return {frozenset(self.decide(source, service, request.method, request.credentials, operation) for operation in classes) for classes in done}
 
     def slips(self, source, service, request):
         """A database would do what the policy denies, however one classes it."""

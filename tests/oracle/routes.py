@@ -32,7 +32,7 @@ class Router:
             for segment in segments:
                 node = node.children.setdefault(b"*" if segment.startswith(b"{") else segment, Node())
             node.handlers = node.handlers or {}
-            node.handlers[method] = (node.handlers.get(method, (frozenset(),))[0] | what, segments[:1] == [b"{index}"])
+            node.handlers[method] = (node.handlers.get(method, (frozenset(),))[0] | what, segments)
 
     def handler(self, method, path):
         """{class, …} of the API that runs, or None: then the database answers 400, 404 or 405."""
@@ -41,14 +41,19 @@ class Router:
         for mode in (EXPLICIT, ROOT, LEAF, ANY):
             handlers = self.root.handlers if not segments else retrieve(self.root, segments, at, mode)
             if handlers and method in handlers:
-                what, index_named = handlers[method]
-                return None if index_named and no_index(segments[at]) else what
+                what, template = handlers[method]
+                for name, given, allowed in zip(template, segments[at:], (b"_all", b"_doc")):
+                    if name in (b"{index}", b"{type}") and not may_be_called(given, allowed):
+                        return None
+                if method == b"GET" and template[-1:] == [b"{id}"] and segments[-1][:1] == b"_":
+                    return None  # nobody calls a document like an API
+                return what
         return None
 
 
-def no_index(segment):
-    """What no index may be called: the database then answers 400."""
-    return re.sub(rb"%5[fF]", b"_", segment[:3])[:1] == b"_" and segment != b"_all"
+def may_be_called(name, exception):
+    """Neither an index nor a type begins with an underscore, but for one each: the database then answers 400 or finds nothing."""
+    return re.sub(rb"%5[fF]", b"_", name[:3])[:1] != b"_" or name == exception
 
 
 def split(path):
@@ -98,9 +103,10 @@ class Databases:
         self.opensearch = Router([route for route in routes if b"{type}" not in route[1]])
 
     def operations(self, method, target):
-        """{database: {class, …} or None}. HEAD is what GET is; OPTIONS tells methods."""
+        """{database: {class, …} or None}. HEAD is what GET is; OPTIONS of a path only tells its methods."""
         path = path_of(target)
         if method == b"OPTIONS":
-            return {"elasticsearch": frozenset({"info"}), "opensearch": frozenset({"info"})}
+            done = frozenset({"info"}) if path in (b"*", b"/") else None
+            return {"elasticsearch": done, "opensearch": done}
         method = b"GET" if method == b"HEAD" else method
         return {"elasticsearch": self.elasticsearch.handler(method, path), "opensearch": self.opensearch.handler(method, path)}

@@ -1,5 +1,6 @@
 """Connections composed at random: a client's stream cut, reordered, overlapped, mixed with decoys, and a server that acknowledges what it could have received."""
 import dataclasses
+import struct
 
 import http_cases
 import wire
@@ -64,6 +65,7 @@ class Case:
         tricks = dict(op.tricks)
         tricks.pop("decoy", None)
         stamp, pieces, isn = tricks.pop("stamp", 0), tricks.pop("pieces", None), tricks.pop("isn", 0)
+        coat, mtu = tricks.pop("coat", None), tricks.pop("too_big", None)
         options = tricks.pop("options", b"")
         if self.stamps and stamp is not None:
             options = wire.timestamp_option(1_000_000 + tick * 10 + stamp, 0 if op.ack is None else 2_000_000 + tick * 10) + options
@@ -73,32 +75,54 @@ class Case:
         mine, other = (self.isn, self.server_isn) if op.client else (self.server_isn, self.isn)
         frame = wire.tcp_frame(source[0], source[1], destination[0], destination[1], mine + isn + 1 + op.at,
                                0 if op.ack is None else other + 1 + op.ack, op.flags, op.data, options=options, vlan=self.vlan, **tricks)
-        if pieces and not self.v6:
-            return list(fragments(frame, pieces, self.vlan, tick))
+        if mtu:
+            return [wire.icmp_too_big(b"\xc6\x33\x64\xfe", frame, mtu)]
+        if coat:
+            return [wire.wrapped(frame, coat)]
+        if pieces:
+            result = list(fragments(frame, abs(pieces), self.vlan, tick, pieces % 3 == 1))
+            return result[::-1] if pieces < 0 else result
         return [frame]
 
 
-def fragments(frame, size, vlan, identifier):
-    at = 14 + 4 * len(vlan)
-    packet = frame[at:]
-    payload, size = packet[20:], max(8, size // 8 * 8)
+def fragments(frame, size, vlan, identifier, overlap):
+    """`overlap`: each fragment begins eight bytes early, with other bytes."""
+    packet = frame[14 + 4 * len(vlan):]
+    v6 = packet[0] >> 4 == 6
+    payload, size = packet[40 if v6 else 20:], max(8, size // 8 * 8)
     for offset in range(0, len(payload), size):
-        more = 0x2000 if offset + size < len(payload) else 0
-        yield wire.link(wire.ip_packet(packet[12:16], packet[16:20], payload[offset:offset + size], identifier=identifier, fragment=more | offset // 8), vlan)
+        more, start = offset + size < len(payload), max(0, offset - 8) if overlap else offset
+        data = bytes(reversed(payload[start:offset])) + payload[offset:offset + size]
+        if v6:
+            header = struct.pack("!BBHI", 6, 0, start | more, identifier)
+            yield wire.link(wire.ip_packet(packet[8:24], packet[24:40], header + data, protocol=44), vlan)
+        else:
+            yield wire.link(wire.ip_packet(packet[12:16], packet[16:20], data, identifier=identifier, fragment=more << 13 | start // 8), vlan)
 
 
 class Builder:
     def __init__(self, rng, acks):
         self.rng, self.acks, self.ops, self.edge, self.got, self.server_at, self.client_ack = rng, acks, [], 0, {}, 0, 0
         self.high = 0  # behind everything that was sent, decoys too
+        self.shifts = (0, 0)  # of this life's first sequence numbers against those of the first life: client, server
 
-    def add(self, *args, **kwargs):
-        self.ops.append(Op(*args, **kwargs))
+    def add(self, client, at, flags, data=b"", ack=0, tricks=()):
+        mine, other = self.shifts if client else self.shifts[::-1]
+        if mine:
+            tricks = dict(tricks)
+            tricks = tuple({**tricks, "isn": tricks.get("isn", 0) + mine}.items())
+        self.ops.append(Op(client, at, flags, data, None if ack is None else ack + other, tricks))
 
-    def handshake(self):
-        self.add(True, -1, SYN, ack=None)
-        self.add(False, -1, SYN | ACK)
+    def handshake(self, options=b""):
+        tricks = (("options", options),) if options else ()
+        self.add(True, -1, SYN, ack=None, tricks=tricks)
+        self.add(False, -1, SYN | ACK, tricks=tricks)
         self.add(True, 0, ACK)
+
+    def rebirth(self, client, server):
+        """The same two ends begin anew, so far behind the sequence numbers of before."""
+        self.shifts = (self.shifts[0] + self.high + client, self.shifts[1] + self.server_at + server)
+        self.edge, self.got, self.server_at, self.client_ack, self.high = 0, {}, 0, 0, 0
 
     def client(self, at, data, flags=ACK | PSH, believed=True, **tricks):
         """A segment; `believed`: a server takes it, so it acknowledges it as its habit is."""
@@ -136,12 +160,15 @@ def cuts(rng, size):
     return [piece for a, b in zip(edges, edges[1:]) for piece in ((i, min(i + 1400, b)) for i in range(a, b, 1400))]
 
 
+COATS = ("hop", "destination", "routing", "ah", "mobility", "atomic", "hop+destination", "+".join(["destination"] * 9), "atomic+destination",
+         "ipip", "gre", "vxlan", "geneve", "pppoe", "mpls", "snap", "tags")
 # Tricks that make a server ignore a segment, or that may (then the decoy counts as not believed).
 IGNORED = (
     {"bad_checksum": True}, {"ttl": 1}, {"ttl": 1}, {"flags": 0}, {"flags": PSH}, {"flags": SYN | ACK}, {"flags": SYN}, {"flags": SYN | FIN}, {"flags": FIN | PSH | URG}, {"stamp": -900_000},
     {"options": b"\x13\x12" + bytes(16)}, {"ip_options": b"\x83\x07\x04\x01\x02\x03\x04"}, {"ip_options": b"\1\1\1\1"}, {"isn": 1 << 31}, {"isn": -100_000}, {"isn": 1 << 20}, {"ack_shift": 90_000},
     {"ack_shift": -(1 << 30)}, {"offset_words": 4}, {"offset_words": 15}, {"flags": RST | ACK}, {"flags": RST}, {"flags": ACK | URG, "urgent": 2}, {"stamp": None}, {"reserved": 15}, {"options": b"\x1e\x08" + bytes(6)},
-    {"options": b"\x05\x0a" + bytes(8)}, {"options": b"\x00"}, {"options": b"\x08\x0a\0\0\0\1\0\0\0\0"}, {"options": b"\x08\x03\0"}, {"padding": 7}, {"window": 0}, {"pieces": 8}, {"pieces": 24}, {},
+    {"options": b"\x05\x0a" + bytes(8)}, {"options": b"\x00"}, {"options": b"\x08\x0a\0\0\0\1\0\0\0\0"}, {"options": b"\x08\x03\0"}, {"padding": 7}, {"window": 0}, {"pieces": 8}, {"pieces": 24}, {"pieces": -16}, {"pieces": -32}, {"pieces": 64}, {},
+    *({"coat": coat} for coat in COATS),
 )
 
 
@@ -207,6 +234,33 @@ def handshake(builder, rng):
         builder.handshake()
 
 
+ANSWERS = (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + b"x" * 500,
+           b"HTTP/1.1 200 OK\r\n\r\nuntil the end", b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", b"x")
+
+
+def another_life(builder, rng):
+    """The same ports again, while the connection of before is open, half closed or closed, with or without the server's part in it."""
+    end = rng.randrange(5)
+    if end == 0:
+        builder.add(True, builder.edge, FIN | ACK, b"", builder.client_ack)
+    elif end == 1:
+        builder.add(True, builder.edge, RST | ACK, b"", builder.client_ack, rng.choice(((), (("ttl", 1),))))
+    elif end == 2:
+        builder.client(builder.high, http_cases.hidden(rng)[:rng.choice((3, 20, 36))])  # a head that has begun
+    elif end == 3:
+        builder.add(False, builder.server_at, FIN | ACK, b"", builder.edge)
+    before = (builder.shifts, builder.edge, builder.server_at, builder.client_ack, builder.high)
+    builder.rebirth(rng.choice((1, 100, 70_000, 500_000, -50, 1 << 30, -(1 << 30))), rng.choice((1, 64_000, 1 << 29, -900)))
+    if rng.random() < 0.7:
+        builder.handshake()
+    else:
+        handshake(builder, rng)
+    if rng.random() < 0.3:  # a late segment of the life before
+        now, builder.shifts = builder.shifts, before[0]
+        builder.add(True, before[4], ACK | PSH, http_cases.hidden(rng), before[3])
+        builder.shifts = now
+
+
 def far_case(rng, legal):
     """A body longer than an unscaled window, in any order; its end, with the next request behind it, may come first."""
     builder = Builder(rng, rng.choice(("each", "some", "never")))
@@ -255,13 +309,15 @@ def attack_case(rng, streams=None):
         builder.handshake()
     else:
         handshake(builder, rng)
-    if rng.random() < 0.25:  # behind requests that were allowed and answered
-        first = http_cases.legal(rng)
-        builder.client(0, first)
-        builder.edge = len(first)
-        builder.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        shift = len(first)
-    else:
+    shift = 0
+    if rng.random() < 0.25:  # behind requests that were allowed, and answered, or whose answer is still in flight
+        first = b"".join(http_cases.legal(rng) for _ in range(rng.choice((1, 1, 1, 2, 20))))
+        for start in range(0, len(first), 1400):
+            builder.client(start, first[start:start + 1400])
+        builder.edge = shift = len(first)
+        builder.answer(rng.choice(ANSWERS), acked=rng.random() < 0.7)
+    if rng.random() < 0.12:
+        another_life(builder, rng)
         shift = 0
     pieces = [(start, end, stream, None) for start, end in cuts(rng, len(stream))]
     if paired or rng.random() < 0.4:
@@ -286,6 +342,8 @@ def attack_case(rng, streams=None):
     for start, end, source, trick in pieces:
         if rng.random() < (0.15 if len(pieces) < 30 else 0.01):
             nuisance(builder, rng)
+        if rng.random() < (0.06 if len(pieces) < 30 else 0.005):
+            builder.answer(rng.choice(ANSWERS), acked=rng.random() < 0.5)
         if trick is None and rng.random() < 0.04:
             decoy(builder, rng, shift + start, source[start:end], rng.choice(IGNORED))
         elif trick is None:
@@ -293,7 +351,7 @@ def attack_case(rng, streams=None):
         else:
             decoy(builder, rng, shift + start, source[start:end], trick)
     if rng.random() < 0.4:
-        builder.answer(rng.choice((b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n")))
+        builder.answer(rng.choice(ANSWERS))
         builder.client(shift, stream[:1400])
     if rng.random() < 0.3:
         builder.client(shift + len(stream), b"", FIN | ACK)
@@ -302,20 +360,50 @@ def attack_case(rng, streams=None):
                 v6=rng.random() < 0.2, stamps=rng.random() < 0.5, vlan=vlan, begin=shift)
 
 
+def close(builder, rng, at, half):
+    """How a connection whose client has said `at` bytes ends; `half`: its FIN is among them."""
+    if half:
+        builder.add(False, builder.server_at, FIN | ACK, b"", at)
+        builder.add(True, at, ACK, b"", builder.server_at + 1)
+        return "closed"
+    end = rng.randrange(6)
+    if end == 0:
+        builder.client(at, b"", FIN | ACK)
+        builder.add(False, builder.server_at, FIN | ACK, b"", at + 1)
+        builder.add(True, at + 1, ACK, b"", builder.server_at + 1)
+    elif end == 1:
+        builder.add(False, builder.server_at, FIN | ACK, b"", at)
+        builder.add(True, at, FIN | ACK, b"", builder.server_at + 1)
+        builder.add(False, builder.server_at + 1, ACK, b"", at + 1)
+    elif end == 2:
+        builder.add(True, at, RST | ACK, b"", builder.client_ack)
+    elif end == 3:  # both at once
+        builder.add(True, at, FIN | ACK, b"", builder.server_at)
+        builder.add(False, builder.server_at, FIN | ACK, b"", at)
+        builder.add(True, at + 1, ACK, b"", builder.server_at + 1)
+        builder.add(False, builder.server_at + 1, ACK, b"", at + 1)
+    elif end == 4:
+        builder.add(False, builder.server_at, RST, b"", None)
+    else:
+        return "open"
+    return "closed"
+
+
 def legal_case(rng):
     """Odd but legal: it must leave whole."""
     if rng.random() < 0.02:
         return far_case(rng, legal=True)
-    requests = [http_cases.legal(rng) for _ in range(rng.choice((1, 1, 1, 2, 3, 12)))]
+    requests = [http_cases.legal(rng) for _ in range(rng.choice((1, 1, 1, 2, 3, 12)))] if rng.random() < 0.97 else [http_cases.short(rng)] * 50
     expect = rng.random() < 0.1
     if expect:
         requests.append(http_cases.legal(rng, expect=True))
     builder = Builder(rng, rng.choice(("each", "some", "never")))
     if rng.random() < 0.1:
         builder.add(True, -1, SYN, ack=None)
-    builder.handshake()
-    strict, pieces, at = True, [], 0
+    builder.handshake(rng.choice((b"", b"", b"\2\4\5\xb4\4\2\1\3\3\7", b"\2\4\5\xb4\x22\2")))  # with window scaling, SACK; asking for a Fast Open cookie
+    strict, at = True, 0
     whole = rng.random() < 0.4
+    big = []
     groups = [b"".join(requests[:-1] if expect else requests)] if whole else requests[:-1] if expect else requests
     for group in groups:
         if not group:
@@ -335,12 +423,28 @@ def legal_case(rng):
                 start = part[i][0] - rng.randrange(0, min(40, part[i][0] - at) + 1)
                 end = part[i][0] + len(part[i][1])
                 part.insert(i + 1, (start, group[start - at:end - at]))
+        elif kind == 2 and len(part) > 1:  # one is lost in front of the appliance and comes again when the others are there
+            strict, reordered = False, True
+            late = [0] * len(part)
+            i = rng.randrange(len(part) - 1)
+            part.append(part.pop(i))
+        elif kind == 3 and len(part[-1][1]) > 600:  # too big for a router behind the appliance
+            start, data = part.pop()
+            big.append(start)
+            part += [(start, data)] + [(start + i, data[i:i + 256]) for i in range(0, len(data), 256)]
+            late = [0] * len(part)
         for number, (start, data) in enumerate(part):
             if reordered:
                 builder.client(start, data, stamp=late[number])  # a segment that was overtaken carries an older time stamp
                 continue
+            if start in big and len(data) > 600:
+                builder.client(start, data, believed=False)
+                builder.add(True, start, ACK | PSH, data, builder.client_ack, (("too_big", 296 if rng.random() < 0.5 else 1280),))
+                continue
             builder.client(start, data)
             kind = rng.randrange(30)
+            if kind == 4:
+                builder.add(False, builder.server_at, ACK, b"", builder.edge, (("options", b"\1\1\5\x0a" + struct.pack("!II", builder.edge % wire.MODULUS, (builder.edge + 9) % wire.MODULUS)),))
             if kind == 0 and strict and builder.edge > 0:
                 builder.add(True, builder.edge - 1, ACK, rng.choice((b"", b"\0")) if builder.ops[-1].client is False else b"", builder.client_ack)
             elif kind == 1:
@@ -351,12 +455,15 @@ def legal_case(rng):
             elif kind == 3:
                 builder.add(False, builder.server_at, ACK, b"", builder.edge)
         at += len(group)
-    answers = len(requests) - expect
-    if not whole or True:
-        heads = [request.lstrip(b"\r\n").startswith(b"HEAD") for request in (requests[:-1] if expect else requests)]
-        for head in heads[:answers]:
-            builder.answer(rng.choice((b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + (b"" if head else b"abc"), b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-                                       b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"" if head else b"3\r\nabc\r\n0\r\n\r\n"))))
+    half = not expect and rng.random() < 0.1  # the client has nothing more to say; the server still answers
+    if half:
+        builder.client(at, b"", FIN | ACK)
+        builder.edge = at = at + 1
+        builder.acknowledge()
+    heads = [request.lstrip(b"\r\n").startswith(b"HEAD") for request in (requests[:-1] if expect else requests)]
+    for head in heads:
+        builder.answer(rng.choice((b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + (b"" if head else b"abc"), b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+                                   b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"" if head else b"3\r\nabc\r\n0\r\n\r\n"))))
     if expect:
         head, body = requests[-1].split(b"\r\n\r\n", 1) if not requests[-1].startswith(b"\r\n") else (b"", b"")
         if head:
@@ -369,16 +476,23 @@ def legal_case(rng):
             builder.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         else:
             requests.pop()
-    end = rng.randrange(4)
-    if end == 0:
-        builder.client(at, b"", FIN | ACK)
-        builder.add(False, builder.server_at, FIN | ACK, b"", at + 1)
-        builder.add(True, at + 1, ACK, b"", builder.server_at + 1)
-    elif end == 1:
-        builder.add(False, builder.server_at, FIN | ACK, b"", at)
-        builder.add(True, at, FIN | ACK, b"", builder.server_at + 1)
-        builder.add(False, builder.server_at + 1, ACK, b"", at + 1)
-    elif end == 2:
-        builder.add(True, at, RST | ACK, b"", builder.client_ack)
+    ended = close(builder, rng, at, half)
+    if strict and rng.random() < 0.15:  # the same ports again
+        if ended == "open":  # the client has lost its memory, the server has not: a challenge ACK, a reset for it, and once more (RFC 5961 section 4)
+            builder.high = max(builder.high, at)
+            far = rng.randrange(1, 1 << 20)
+            builder.add(True, builder.high + far - 1, SYN, b"", None)
+            builder.add(False, builder.server_at, ACK, b"", at)
+            builder.add(True, at, RST, b"", None)
+            builder.rebirth(far, rng.randrange(1, 1 << 20))
+        else:
+            builder.high = max(builder.high, at) + 2
+            builder.rebirth(rng.randrange(1, 1 << 20), rng.randrange(1, 1 << 20))
+        builder.handshake()
+        request = http_cases.legal(rng)
+        for start, end in cuts(rng, len(request)):
+            builder.client(start, request[start:end])
+        builder.edge = len(request)
+        builder.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     return Case("legal", True, builder.ops, b"".join(requests), isn=rng.choice((rng.randrange(1 << 32), (1 << 32) - rng.randrange(1, 300))), server_isn=rng.randrange(1 << 32), v6=rng.random() < 0.2,
                 stamps=rng.random() < 0.5, vlan=rng.choice(((), (), (), (0,), (5, 6))), strict=strict)

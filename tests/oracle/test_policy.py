@@ -18,7 +18,7 @@ DATABASES = routes.Databases()
 # (method, path, searched by Elasticsearch 7.10.2, by OpenSearch 2.19.1), as both were measured.
 @pytest.mark.parametrize("method, path, elasticsearch, opensearch", [
     ("GET", "/_search", True, True), ("GET", "/_search/", True, True), ("GET", "//_search", True, True), ("GET", "/customers//_search", True, False),
-    ("GET", "/_all/_search", True, True), ("GET", "/*/_search", True, True), ("GET", "/%2A/_search", True, True),
+    ("GET", "/customers/_doc/_search", True, False), ("GET", "/_all/_search", True, True), ("GET", "/*/_search", True, True), ("GET", "/%2A/_search", True, True),
     ("GET", "/%3Ccustomers%3E/_search", True, True), ("POST", "/_search", True, True), ("PUT", "/_search", False, False), ("DELETE", "/_search", False, False),
     ("GET", "/%5fsearch", False, False), ("GET", "/_se%61rch", False, False), ("GET", "/_search;a=b", False, False), ("GET", "/_search%3fsize=1", False, False), ("GET", "/_SEARCH", False, False),
     ("GET", "/customers%2f_search", False, False), ("GET", "/_customers/_search", False, False), ("GET", "/customers/_foo", False, False), ("PATCH", "/customers", False, False),
@@ -26,6 +26,10 @@ DATABASES = routes.Databases()
 def test_the_routes_are_those_the_databases_were_measured_to_choose(method, path, elasticsearch, opensearch):
     done = DATABASES.operations(method.encode(), path.encode())
     assert {name: "read" in (classes or ()) for name, classes in done.items()} == {"elasticsearch": elasticsearch, "opensearch": opensearch}
+
+
+def test_a_search_by_type_stores_a_document_where_there_are_no_types():
+    assert DATABASES.operations(b"POST", b"/customers/_doc/_search") == {"elasticsearch": {"read"}, "opensearch": {"write"}}
 
 
 def test_a_path_without_slash_is_routed():

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace springlatch::elasticsearch {
@@ -96,6 +97,7 @@ struct Catalogue::Trie {
         std::uint32_t placeholder = 0;  ///< 0: none (the root is nobody's child)
         Takes takes = Takes::anything;  ///< of the placeholder child
         std::array<Operation, no_method> operations{};
+        std::uint8_t arguable = 0;  ///< bit per method: an endpoint that is `unknown` on purpose
     };
     std::vector<Node> nodes{1};
 
@@ -137,27 +139,33 @@ struct Catalogue::Trie {
         }
         Operation& operation = nodes[at].operations[method];
         operation = std::max(operation, endpoint.operation);
+        if (endpoint.operation == Operation::unknown) {
+            nodes[at].arguable |= static_cast<std::uint8_t>(1U << method);
+        }
     }
 
     /// A literal segment is tried first; if it leads nowhere, the placeholder is (as Elasticsearch's PathTrie
-    /// does).
-    [[nodiscard]] Operation find(std::uint32_t node, const Segments& segments, std::size_t at,
-                                 std::size_t method) const noexcept {
+    /// does). Nothing if both lead nowhere.
+    [[nodiscard]] std::optional<Operation> find(std::uint32_t node, const Segments& segments, std::size_t at,
+                                                std::size_t method) const noexcept {
         if (at == segments.count) {
-            return nodes[node].operations[method];
+            if ((nodes[node].arguable >> method & 1U) != 0) {
+                return Operation::unknown;
+            }
+            const Operation found = nodes[node].operations[method];
+            return found == Operation::unknown ? std::nullopt : std::optional{found};
         }
         const std::string_view segment = segments.items[at];
         const std::uint32_t exact = literal(node, segment);
         if (exact != 0) {
-            const Operation found = find(exact, segments, at + 1, method);
-            if (found != Operation::unknown) {
+            if (const auto found = find(exact, segments, at + 1, method)) {
                 return found;
             }
         }
         if (nodes[node].placeholder != 0 && takes(nodes[node].takes, segment)) {
             return find(nodes[node].placeholder, segments, at + 1, method);
         }
-        return Operation::unknown;
+        return std::nullopt;
     }
 };
 
@@ -177,7 +185,7 @@ Operation Catalogue::operation_of(std::string_view method, std::string_view path
     if (!trie_ || index == no_method || !segments.valid) {
         return Operation::unknown;
     }
-    return trie_->find(0, segments, 0, index);
+    return trie_->find(0, segments, 0, index).value_or(Operation::unknown);
 }
 
 }  // namespace springlatch::elasticsearch

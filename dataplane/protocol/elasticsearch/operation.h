@@ -13,9 +13,9 @@ enum class Operation : std::uint8_t { unknown, info, read, write, manage, securi
 [[nodiscard]] std::string_view name_of(Operation operation) noexcept;  ///< "unknown", "info", …
 
 struct Endpoint {
-    std::string method;  ///< "GET", …
-    std::string path;    ///< "/{index}/_search": literal segments and {placeholders}
-    Operation operation = Operation::unknown;
+    std::string method;                        ///< "GET", …
+    std::string path;                          ///< "/{index}/_search": literal segments and {placeholders}
+    Operation operation = Operation::unknown;  ///< unknown: it does different things on different servers
 };
 
 /// The endpoint catalogue as a trie over path segments. Immutable after construction; look-ups allocate

@@ -356,6 +356,78 @@ TEST_F(TcpEvasion, ReusedTupleIsANewConnectionOnceTheServerSaysSo) {
     again.client(without_credentials);
     EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed", "allowed", "denied:no_credentials"));
 }
+// A server with SYN cookies answers every SYN and remembers none: whichever third packet reaches it decides.
+struct TwoHandshakes : testing::Test {
+    /// Both SYNs answered, the first one's third packet seen here (the server may never get it).
+    void answer_both() {
+        first.open();
+        second.client_next = 1000 + 200'000;
+        second.server_next = 90'000;
+        syn_of_second();
+    }
+    void syn_of_second() {
+        TcpFrame syn;
+        second.outside(syn.from("192.0.2.1", 40000).to("198.51.100.10", 9200).seq(second.client_next).syn());
+        ++second.client_next;
+        second.client_acked = second.client_next;
+        second.inside(second.server_frame().syn());
+        ++second.server_next;
+        second.base = second.client_next;
+        (void)wire.to_server();
+        (void)wire.to_client();
+    }
+    Wire wire;
+    Connection first{wire};
+    Connection second{wire};
+};
+TEST_F(TwoHandshakes, OnlyTheOneThatWasBelievedCanStillBeCompleted) {
+    answer_both();
+    first.client(with_credentials);
+    EXPECT_THAT(wire.to_server(), IsEmpty()) << "it would complete the first at the server";
+    second.outside(second.client_frame());
+    const auto server = wire.to_server();
+    ASSERT_THAT(server, SizeIs(1));
+    EXPECT_TRUE(server[0].has(tcp_flag::rst));
+    EXPECT_EQ(server[0].tcp.sequence, first.base) << "a server that is on the first after all leaves it";
+    EXPECT_THAT(wire.log.verdicts(), ElementsAre("denied:bad_handshake"));
+    first.client(with_credentials);
+    EXPECT_THAT(wire.to_server(), IsEmpty());
+    second.client(with_credentials);
+    EXPECT_EQ(stream_of(wire.to_server(), second.base), with_credentials);
+}
+TEST_F(TwoHandshakes, NothingInFrontOfTheFirstByteIsTakenForOldData) {
+    first.open();
+    first.client_at(static_cast<std::uint32_t>(-200), without_credentials);
+    first.client_at(static_cast<std::uint32_t>(-(1 << 30)), without_credentials);
+    EXPECT_THAT(wire.to_server(), IsEmpty());
+    EXPECT_EQ(wire.dropped(Reason::bad_sequence), 2U);
+    first.outside(first.client_frame().seq(first.base - 1).payload("x"));
+    EXPECT_THAT(wire.to_server(), SizeIs(1)) << "a keep-alive probe";
+}
+TEST_F(TwoHandshakes, AnAcknowledgementOfTheOtherOneDoesNotPass) {
+    first.open();
+    first.outside(first.client_frame().ack(3000));
+    EXPECT_THAT(wire.to_server(), IsEmpty());
+    first.client(with_credentials);
+    first.server(ok_response);
+    (void)wire.to_server();
+    first.outside(first.client_frame().ack(first.server_next - 5));
+    EXPECT_THAT(wire.to_server(), SizeIs(1)) << "an old one of this connection does";
+}
+TEST_F(TwoHandshakes, AResetThatTheServerNeverGetsLeavesNothingToComplete) {
+    first.open();
+    first.outside(first.client_frame().ttl(1).flags(tcp_flag::rst));
+    (void)wire.to_server();
+    first.outside(first.client_frame());
+    EXPECT_THAT(wire.to_server(), IsEmpty());
+    second.client_next = 1000 + 200'000;
+    second.server_next = 90'000;
+    syn_of_second();
+    second.outside(second.client_frame());
+    second.client(with_credentials);
+    EXPECT_EQ(stream_of(wire.to_server(), second.base), with_credentials)
+        << "the same ports again after a reset";
+}
 // 42
 TEST(TcpEvasionState, OneSidedTrafficEstablishesNothing) {
     Wire wire;
