@@ -17,6 +17,9 @@ from wire import ACK, FIN, PSH, RST, SYN, URG
 
 OUTER = http_cases.OUTER + b"\r\n"
 FAST_OPEN = b"\x22\x02"  # RFC 7413: the option, without a cookie
+# Connections numbered from here on come from the policy's zones of those who may only read, and of those whose credentials are checked.
+READERS, VERIFIED = 1 << 23, 1 << 22
+RIGHT = b"Basic b3duZXI6bm90LWEtcmVhbC1zZWNyZXQ="  # owner:not-a-real-secret
 
 
 @dataclasses.dataclass
@@ -32,11 +35,15 @@ class Family:
 
     def __init__(self, name):
         self.name, self.attacks = name, []
-        self.readers = False  # the attackers have credentials and may only read
+        self.zone = 0
 
     def harmful(self, request):
         """Is it what this family must not get executed?"""
-        return request.method == "DELETE" if self.readers else not request.authorised
+        if self.zone == READERS:
+            return request.method == "DELETE"
+        if self.zone == VERIFIED:
+            return request.credentials != (RIGHT,)
+        return not request.authorised
 
     def add(self, name, build, stream=None, probe=None, begin=0, **options):
         """`build(builder)` writes the script; each attack is made for IPv4 and IPv6 and with and without time stamps in turn."""
@@ -386,7 +393,7 @@ def smuggling(family, rng, count, inner_fields=b""):
 
 def hidden_deletion(family, rng):
     """Who may only read hides a deletion, with credentials too, behind a search."""
-    family.readers = True
+    family.zone = READERS
     smuggling(family, rng, 0, OUTER)
     search = b"GET /probe/_search HTTP/1.1\r\nHost: x\r\n" + OUTER
     for override in (b"X-HTTP-Method-Override: DELETE\r\n", b"X-HTTP-Method: DELETE\r\n", b""):
@@ -410,9 +417,26 @@ def hidden_deletion(family, rng):
 
 def index_deletion(family):
     """Who may only read deletes whole indices."""
-    family.readers = True
+    family.zone = READERS
     for index in (b"/probe", b"/prob*", b"/_all", b"/*", b"/probe/", b"//probe", b"/%70robe", b"/probe,probe", b"/*,-x", b"/%2A"):
         family.http(f"DELETE {index!r}", b"DELETE " + index + b" HTTP/1.1\r\nHost: x\r\n" + OUTER + b"\r\n")
+
+
+def made_up_credentials(family):
+    """Well-formed, and of nobody: where credentials are checked they open nothing, in whatever order they come."""
+    family.zone = VERIFIED
+    guess = lambda user, password: b"Basic " + base64.b64encode(user + b":" + password)  # noqa: E731
+    for value in (b"Basic YTpi", guess(b"owner", b""), guess(b"owner", b"Not-a-real-secret"), guess(b"owner", b"not-a-real-secret\n"), guess(b"OWNER", b"not-a-real-secret"),
+                  guess(b"owner", b"not-a-real-secre"), guess(b"owner:", b"not-a-real-secret"), guess(b"owner", b"not-a-real-secret\0"), guess(b"", b"not-a-real-secret"),
+                  RIGHT[:-2] + b"V=", b"Bearer " + RIGHT[6:], b"ApiKey " + RIGHT[6:], b"Bearer abc", b"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJvd25lciJ9.", b"ApiKey YTpi", guess(b"x" * 3000, b"y")):
+        for places in ((), (30,), (60,)):
+            probe, text = delete(family, fields=b"Authorization: " + value + b"\r\n")
+            family.http(value[:40].decode(errors="replace"), text, probe, places=places)
+    for acks in ("each", "never"):  # while the first is looked at, another comes in its place
+        for first in (b"Basic YTpi", RIGHT[:-2] + b"V="):
+            probe, text = delete(family, fields=b"Authorization: " + RIGHT[:-3] + b"AA=\r\n")
+            other = text.replace(RIGHT[:-3] + b"AA=", first.ljust(len(RIGHT), b"=")[:len(RIGHT)])
+            family.add("another while it is checked", lambda b: (b.handshake(), b.client(0, other, believed=False), b.client(0, text, believed=False), b.client(0, other, believed=False)), text, probe, acks=acks)
 
 
 def expectations(family):
@@ -477,7 +501,7 @@ def families(seed, scale):
     plans = {
         "TCP order": order, "TCP overlaps": overlaps, "TCP decoys": decoys, "TCP states": states, "TCP data in SYN": syn_data, "TCP urgent": urgent, "IP": ip,
         "HTTP bare": lambda f: bare(f, rng, size(500)), "HTTP credentials": lambda f: credentials(f, rng), "HTTP smuggling": lambda f: smuggling(f, rng, size(700)),
-        "HTTP Expect": expectations, "readers who delete": lambda f: hidden_deletion(f, rng), "readers who delete indices": index_deletion, "HTTP pipelining": lambda f: pipelining(f, rng, size(250)), "HTTP mutated": lambda f: mutated(f, rng, size(500)),
+        "HTTP Expect": expectations, "readers who delete": lambda f: hidden_deletion(f, rng), "readers who delete indices": index_deletion, "made-up credentials": made_up_credentials, "HTTP pipelining": lambda f: pipelining(f, rng, size(250)), "HTTP mutated": lambda f: mutated(f, rng, size(500)),
         "other protocols": lambda f: foreign(f, rng), "random compositions": lambda f: composed(f, rng, size(1500)),
     }
     if corpus.CORPUS.is_dir():

@@ -135,6 +135,20 @@ def elasticdump(place):
     return f"{DOCUMENTS} documents out and in"
 
 
+def elasticdump_without_credentials(place):
+    program = CACHE / "node" / "node_modules" / ".bin" / "elasticdump"
+    if not program.exists():
+        raise Skip("elasticdump is not installed; scripts/setup lab")
+    place.fill("dumped")
+    place.database.executions()
+    file = place.folder / "stolen.json"
+    file.unlink(missing_ok=True)
+    done = place.network.run(place.network.outside, program, f"--input={URL}/dumped", f"--output={file}", "--type=data", timeout=120)
+    demand(not place.database.executions(), "the database executed something")
+    demand(not file.exists() or file.stat().st_size == 0, "the thief has documents")
+    demand(b"401" in done.stdout + done.stderr, f"it was not told why: {(done.stdout + done.stderr)[-300:]}")
+
+
 def python_client(place):
     python = CACHE / "python" / "bin" / "python"
     if not python.exists():
@@ -164,6 +178,19 @@ def browser(place):
 
 
 # ---- legal but odd ----
+
+def verified(place):
+    """Credentials that the appliance itself checks: from an address of the zone whose rule says so."""
+    place.database.executions()
+    zone = ("--interface", "198.51.100.77")
+    for user, wanted in ((USER, 200), ("owner:wrong", 401), (USER, 200), (None, 401)):
+        status, _ = place.curl("/_cat/health", *zone, user=user)
+        demand(status == wanted, f"{user}: status {status} instead of {wanted}")
+    executed = [request for requests in place.database.executions().values() for request in requests]
+    demand(len(executed) == 2 and all(request.credentials == (AUTHORIZATION.encode(),) for request in executed), f"the database executed {executed}")
+    place.curl("/probe/_doc/verified?refresh=true", *zone, "-X", "PUT", "-H", "Content-Type: application/json", "-d", '{"at":1}')
+    demand(place.database.ask("GET", "/probe/_doc/verified")[0] == 200, "the document that was put is there")
+
 
 def keep_alive(place):
     out = place.run("curl", "-s", "-S", "-m", "60", "-u", USER, *["-o", "/dev/null"] * 30, "-w", "%{http_code} %{num_connects}\n", *[f"{URL}/_cat/health"] * 30, text=True)
@@ -305,8 +332,8 @@ def many_at_once(place):
 
 
 WORK = {
-    "curl": curl, "curl without credentials, then with": curl_without_credentials, "elasticdump": elasticdump, "Python client": python_client, "JavaScript client": javascript_client,
-    "browser": browser, "keep-alive, 30 requests": keep_alive, "200 connections at once": many_at_once, "idle connection": idle, "50 requests pipelined": pipelining,
+    "curl": curl, "curl without credentials, then with": curl_without_credentials, "elasticdump": elasticdump, "elasticdump without credentials gets nothing": elasticdump_without_credentials, "Python client": python_client, "JavaScript client": javascript_client,
+    "browser": browser, "credentials that are checked": verified, "keep-alive, 30 requests": keep_alive, "200 connections at once": many_at_once, "idle connection": idle, "50 requests pipelined": pipelining,
     "head of 8 KB in 11-byte segments": slow_head, "client closes its half first": half_close, "Expect: 100-continue": expect, "chunked upload": chunked_upload, "big answer": big_answer,
     "path-MTU discovery": path_mtu, "loss and reordering 1 %": on_a_bad_cable(0.01, 10), "loss and reordering 20 %": on_a_bad_cable(0.2, 3),
 }
