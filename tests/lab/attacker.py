@@ -56,6 +56,7 @@ class Flow:
         self.step, self.since, self.heard_at = 0, None, 0.0
         self.server_isn, self.edge, self.acked, self.pieces, self.echo = None, 0, 0, {}, 0
         self.resends, self.told, self.progress = 0, 0, 0
+        self.offers = {}  # first byte's position: sequence number of the server's SYN-ACK for it
         self.answers_due, self.answers, self.answers_counted_to, self.silences = 0, 0, 0, 0
 
     # ---- what the server does ----
@@ -64,6 +65,8 @@ class Flow:
         self.heard_at = now
         if segment.flags & RST:
             self.outcome.reset = True
+        if segment.flags & SYN and segment.flags & ACK:
+            self.offers[wire.distance(self.isn + 1, segment.acknowledgement)] = segment.sequence
         if segment.flags & SYN and segment.flags & ACK and self.server_isn is None:
             self.server_isn, self.outcome.connected = segment.sequence, True
         if self.server_isn is None:
@@ -163,8 +166,8 @@ class Flow:
 
     def render(self, op):
         tricks = dict(op.tricks)
-        stamp, pieces, isn, options, reshape = (tricks.pop(name, default) for name, default in
-                                                (("stamp", 0), ("pieces", None), ("isn", 0), ("options", b""), ("reshape", None)))
+        stamp, pieces, isn, options, reshape, offer = (tricks.pop(name, default) for name, default in
+                                                (("stamp", 0), ("pieces", None), ("isn", 0), ("options", b""), ("reshape", None), ("offer", None)))
         tricks.pop("again", None)
         if self.case.stamps and stamp is not None:
             options = wire.timestamp_option(1_000_000 + int(time.monotonic() * 1000) % 100_000_000 + stamp, 0 if op.ack is None else self.echo) + options
@@ -174,6 +177,8 @@ class Flow:
         if op.ack is not None:
             shift = op.ack if abs(op.ack) >= 80_000 else 0  # a script's shift; what else it counts is a server of its own making
             acknowledgement = (self.server_isn or 0) + 1 + self.edge + shift
+        if offer in self.offers:
+            acknowledgement = self.offers[offer] + 1
         frame = wire.tcp_frame(self.client[0], self.client[1], self.server[0], self.server[1], self.isn + isn + 1 + op.at, acknowledgement, op.flags, op.data,
                                options=options, vlan=self.case.vlan, **tricks)
         if reshape:

@@ -36,6 +36,7 @@ class Family:
     def __init__(self, name):
         self.name, self.attacks = name, []
         self.zone = 0
+        self.cookies = False  # the server answers every SYN by a cookie and remembers none of them
 
     def harmful(self, request):
         """Is it what this family must not get executed?"""
@@ -202,6 +203,36 @@ def states(family):
     for shift in (-1, 1, 60_000, 70_000):
         probe, real, _, _ = family.pair()
         family.add(f"a byte at {shift} first", lambda b: (b.handshake(), b.client(shift, b"x"), b.client(0, real)), real, probe)
+
+
+def cookies(family):
+    """A server that remembers no SYN takes up each of several handshakes: which one does the device believe?"""
+    family.cookies = True
+    for shift in (1, 2, 10, 30, 41, 60, 83, 84, 85, 200, 1400, -1, -10, -30, -84, -200, 100_000):
+        for plan in ("second SYN", "second SYN that expires", "second one finished, and that expires", "second one finished", "second one finished and reset", "data on the second expires"):
+            probe, real, decoy, _ = family.pair()
+            expires = {"ttl": 1} if "expires" in plan else {}
+            other = {"isn": shift, "offer": shift}
+
+            def build(builder):
+                def pause():
+                    builder.add(False, 0, ACK, b"", 1 << 30)
+                builder.add(True, -1, SYN, ack=None)
+                builder.add(False, -1, SYN | ACK)
+                builder.add(True, -1, SYN, b"", None, tuple({"isn": shift, **(expires if plan == "second SYN that expires" else {})}.items()))
+                pause()
+                pause()
+                if "finished" in plan or "data" in plan:
+                    builder.add(True, 0, ACK, b"", 0, tuple({**other, **expires}.items()))
+                if "data" in plan:
+                    builder.add(True, 0, ACK | PSH, decoy, 0, tuple({**other, **expires}.items()))
+                if "reset" in plan:
+                    builder.add(True, 0, RST, b"", 0, tuple(other.items()))
+                pause()
+                builder.add(True, 0, ACK)
+                builder.client(0, real)
+            family.add(f"{plan}, {shift} further", build, real, probe, acks="never")
+    states(family)
 
 
 def syn_data(family):
@@ -499,7 +530,7 @@ def families(seed, scale):
         return max(1, int(count * scale))
 
     plans = {
-        "TCP order": order, "TCP overlaps": overlaps, "TCP decoys": decoys, "TCP states": states, "TCP data in SYN": syn_data, "TCP urgent": urgent, "IP": ip,
+        "TCP order": order, "TCP overlaps": overlaps, "TCP decoys": decoys, "TCP states": states, "TCP SYN cookies": cookies, "TCP data in SYN": syn_data, "TCP urgent": urgent, "IP": ip,
         "HTTP bare": lambda f: bare(f, rng, size(500)), "HTTP credentials": lambda f: credentials(f, rng), "HTTP smuggling": lambda f: smuggling(f, rng, size(700)),
         "HTTP Expect": expectations, "readers who delete": lambda f: hidden_deletion(f, rng), "readers who delete indices": index_deletion, "made-up credentials": made_up_credentials, "HTTP pipelining": lambda f: pipelining(f, rng, size(250)), "HTTP mutated": lambda f: mutated(f, rng, size(500)),
         "other protocols": lambda f: foreign(f, rng), "random compositions": lambda f: composed(f, rng, size(1500)),

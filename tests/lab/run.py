@@ -7,6 +7,7 @@ every request that it hands to a handler, and loses a document when a hidden DEL
 """
 import argparse
 import collections
+import fcntl
 import json
 import os
 import pathlib
@@ -50,7 +51,7 @@ class Appliance:
         shutil.rmtree(store, ignore_errors=True)
         self.processes = [self.network.start_control(self.policy, socket, store, self.folder / "control.log"),
                           self.network.start_dataplane(self.policy, socket, self.folder / "dataplane.log")]
-        wait_until(self.passes, 60, f"a ping passes the data plane ({self.folder / 'dataplane.log'})")
+        wait_until(self.passes, 120, f"a ping passes the data plane ({self.folder / 'dataplane.log'})")
         return self
 
     def passes(self):
@@ -73,6 +74,11 @@ class Run:
     def __init__(self, server, options):
         self.server, self.options = server, options
         self.folder = CACHE / "run" / server
+        self.lock = open(CACHE / f"{server}.lock", "w", encoding="ascii")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"lab: another run with {server} is going on in this checkout; wait for its end")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.network = Network(f"sla{os.getpid()}{server[0]}")
@@ -136,6 +142,7 @@ class Run:
         probes = [attack.probe for attack in family.attacks if attack.probe is not None]
         self.lay(probes)
         self.database.executions()
+        self.network.sysctl(self.network.inside, "ipv4/tcp_syncookies", 2 if family.cookies else 1)
         outcomes = attacker.play([attack.case for attack in family.attacks], self.index + family.zone, self.wire)
         self.index += len(outcomes)
         time.sleep(0.5)
