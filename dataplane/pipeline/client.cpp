@@ -226,10 +226,10 @@ void Inspector::Impl::client_in_order(Packet& packet, std::uint32_t index) noexc
         seq::distance(sequence, flow.client_gate), static_cast<std::int64_t>(payload.size())));
     const StreamResult result = read_client(packet, index, payload.subspan(old), sequence + old, fin);
     const bool lost = cold(index).phase == RequestPhase::lost;
-    // What may leave in front of where it stopped: the end of a body that the gate ran ahead over belongs to
-    // it, and an allowed request is not whole without it.
+    // What may leave in front of where it stopped, first copy or not: the server may still lack it, and then
+    // neither what it is part of nor the answer that the rest waits for would ever come.
     const std::uint32_t front = old + result.allowed;
-    const bool has_front = result.allowed > 0 || seq::after(sequence + old, flow.client_high);
+    const bool has_front = front > 0;
     switch (result.stop) {
         case StreamResult::Stop::none:
             if (!payload.empty()) {

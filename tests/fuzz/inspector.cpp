@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 
@@ -32,6 +33,26 @@ class NoEvents final : public EventSink {
     }
 };
 
+/// A control process that answers later, right for every other value.
+struct Verifier final : CredentialVerifier {
+    std::optional<CheckAnswer> answer;
+    [[nodiscard]] bool ready() const noexcept override { return true; }
+    [[nodiscard]] Asked ask(const CheckRequest& request, CheckAnswer&) noexcept override {
+        if (answer) return Asked::full;
+        const bool right = (request.fingerprint.low & 1U) != 0;
+        answer =
+            CheckAnswer{request.fingerprint, right ? CheckResult::accepted : CheckResult::refused, 0, 60};
+        return Asked::queued;
+    }
+};
+
+PolicyParts verified_parts() {
+    PolicyParts parts;
+    parts.identity_names = {"somebody"};
+    parts.rules[0].credentials = CredentialNeed::verified;
+    return parts;
+}
+
 struct Input {
     std::span<const std::uint8_t> bytes;
     std::uint8_t u8() {
@@ -50,9 +71,15 @@ struct Input {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const auto policy = std::make_shared<const CompiledPolicy>(PolicyParts{});
+    static const auto present = std::make_shared<const CompiledPolicy>(PolicyParts{});
+    static const auto verified = std::make_shared<const CompiledPolicy>(verified_parts());
+    // The length decides, so that the meaning of the bytes stays what it was.
+    const auto& policy = size % 2 == 0 ? present : verified;
     NoEvents events;
-    Inspector inspector(policy, events, {});
+    Verifier verifier;
+    InspectorOptions options;
+    options.verifier = &verifier;
+    Inspector inspector(policy, events, options);
     Output out(policy->limits().held_segments);
     std::set<Bytes*> live;
     std::uint32_t acknowledged = 1001;
@@ -83,6 +110,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             Frame{.bytes = *box, .time_ns = now += 1'000'000, .handle = box, .arrived = side}};
         inspector.inspect(burst, out);
         account();
+        if (verifier.answer && now / 1'000'000 % 3 == 0) {
+            inspector.learn(*verifier.answer, now);
+            verifier.answer.reset();
+        }
     };
     const auto client = [&] {
         TcpFrame frame;

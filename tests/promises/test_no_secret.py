@@ -113,11 +113,24 @@ def everything_under(folder):
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "forwarded.pcap"]
 
 
-@pytest.fixture
-def inputs(tmp_path):
+def verified(policy):
+    """The same with credentials that the programs themselves check: of the good requests' user, of a key and of a token."""
+    def identity(secret, *options):
+        done = subprocess.run([BIN / "springlatch", "secret", *options, "--memory", "4096", "--passes", "1"], input=secret, capture_output=True, text=True,
+                              timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    rule = {**policy["rules"][0], "credentials": "verified"}
+    return {**policy, "rules": [rule], "identities": {"elastic": identity(SECRETS["basic"], "--user", "elastic"),
+                                                      "other": identity("one that nobody sends", "--api-key", "elastic")}}
+
+
+@pytest.fixture(params=["present", "verified"])
+def inputs(tmp_path, request):
     traffic, policy = tmp_path / "traffic.pcap", tmp_path / "policy.json"
     capture(traffic)
-    policy.write_text(json.dumps(POLICY))
+    policy.write_text(json.dumps(verified(POLICY) if request.param == "verified" else POLICY))
     return traffic, policy
 
 

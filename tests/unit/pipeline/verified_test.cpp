@@ -1,5 +1,6 @@
 // `credentials: "verified"`: a guess never reaches the server, and the owner is delayed once.
 #include <gmock/gmock.h>
+#include <rapidcheck/gtest.h>
 
 #include <array>
 #include <map>
@@ -176,6 +177,26 @@ TEST(VerifiedCredentials, SegmentsBehindTheOneThatWaitsAreHeldAndLeaveInOrder) {
     EXPECT_EQ(stream_of(v.wire.to_server(), c.base), head + body);
 }
 
+TEST(VerifiedCredentials, WhatWasLostBehindTheApplianceIsSentAgainThoughWhatFollowsInItsSegmentWaits) {
+    Verified v;
+    v.control.at_once = true;
+    Connection c(v.wire);
+    c.open();
+    c.client(request(right));
+    v.control.at_once = false;
+    EXPECT_EQ(payloads(v.wire.to_server()), request(right));
+    // The server never got it; the client sends it again, and the next request in the same segment.
+    (void)c.client_at(0, request(right) + request(wrong));
+    EXPECT_EQ(payloads(v.wire.to_server()), request(right));
+    Connection probe(v.wire, "203.0.113.5");
+    probe.open();
+    probe.client(without_credentials);
+    (void)v.wire.to_server();
+    (void)probe.client_at(0, without_credentials + without_credentials);
+    EXPECT_EQ(payloads(v.wire.to_server()), without_credentials)
+        << "the second waits for the answer to the first";
+}
+
 TEST(VerifiedCredentials, AnotherIdentityThanTheRuleNamesIsForbidden) {
     PolicyParts parts = Verified::parts();
     parts.rules[0].identities = {1};
@@ -315,6 +336,62 @@ TEST(VerifiedCredentials, NeitherKnownNorUnknownValuesAllocateOnThePacketPath) {
     c.server(ok_response);
     c.client(request(wrong));
     EXPECT_EQ(counted_allocations(), before);
+}
+
+/// A client that sends again from what the server acknowledged, in segments of any size, some of them lost or
+/// out of order, while answers come whenever they come.
+RC_GTEST_PROP(VerifiedCredentials,
+              WhateverTheNetworkAndTheControlProcessDoOnlyRequestsWithTheRightSecretArrive, ()) {
+    Verified v;
+    Connection c(v.wire);
+    c.open();
+    const auto kinds = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 6));
+    std::string stream;
+    std::string allowed;
+    bool denied = false;
+    for (const int kind : kinds) {
+        const std::string value = kind == 0 ? wrong : right;
+        const std::string body = kind >= 3 ? std::string(static_cast<std::size_t>(kind) * 20, 'b') : "";
+        const std::string one = "POST /x/_search HTTP/1.1\r\nHost: db\r\nAuthorization: " + value +
+                                "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+        denied = denied || kind == 0;
+        stream += one;
+        allowed += denied ? "" : one;
+    }
+    std::vector<Left> left;
+    std::size_t answered = 0;
+    std::size_t done = 0;
+    for (int round = 0; round < 12 && done < allowed.size(); ++round) {
+        const bool calm =
+            round >= 8;  // in the end everything gets through, as it does in any network worth its name
+        const auto longest = calm ? std::size_t{1448} : *rc::gen::element<std::size_t>(1, 40, 150, 1448);
+        std::vector<std::pair<std::size_t, std::size_t>> segments;
+        for (std::size_t at = done; at < stream.size(); at += longest) {
+            segments.emplace_back(at, std::min(longest, stream.size() - at));
+        }
+        if (!calm && !segments.empty() && *rc::gen::inRange(0, 3) == 0) {
+            std::swap(segments.front(), segments[*rc::gen::inRange<std::size_t>(0, segments.size())]);
+        }
+        const bool lossy = !calm && *rc::gen::arbitrary<bool>();
+        for (const auto& [at, bytes] : segments) {
+            if (lossy && *rc::gen::inRange(0, 4) == 0) continue;
+            (void)c.client_at(static_cast<std::uint32_t>(at), std::string_view(stream).substr(at, bytes));
+            if (answered < v.control.asked.size() && (calm || *rc::gen::inRange(0, 5) == 0)) {
+                v.wire.learn(Control::answer_of(v.control.asked[answered++]));
+            }
+        }
+        for (Left& one : v.wire.to_server()) left.push_back(std::move(one));
+        done = stream_of(left, c.base).size();
+        c.client_next = c.base + static_cast<std::uint32_t>(done);
+        c.server_acks();
+    }
+    const std::string arrived = stream_of(left, c.base);
+    RC_ASSERT(stream.starts_with(arrived));
+    // Of the first request that is denied its head's beginning may arrive, its end never does.
+    const std::size_t head_end = stream.find("\r\n\r\n", allowed.size());
+    RC_ASSERT(!denied || arrived.size() < head_end + 3);
+    // A denial cuts the connection, whatever of an earlier body was still on its way.
+    RC_ASSERT(denied || arrived == stream);
 }
 
 }  // namespace
