@@ -66,11 +66,13 @@ void Inspector::Impl::open_client(Packet& packet, std::uint32_t index) noexcept 
                        Reason::bad_handshake);  // the server may still take what belongs to the other one
                 return;
             }
-            if (hot(index).state == FlowState::open && (hot(index).flags & flow_flag::confirmed) == 0 &&
-                !observing_) {
-                violate(packet, index,
-                        Reason::bad_handshake);  // nobody can say which of the two the server is on
-                return;
+            if (hot(index).state == FlowState::open && (hot(index).flags & flow_flag::confirmed) == 0) {
+                // Nobody can say which of the two the server is on.
+                if (!observing_) {
+                    violate(packet, index, Reason::bad_handshake);
+                    return;
+                }
+                report_connection(packet, index, EventAction::would_deny, Reason::bad_handshake, no_rule);
             }
             forget(index);
             index = establish(packet, *handshake);

@@ -228,8 +228,15 @@ Inspector::Impl::StreamResult Inspector::Impl::read_head(Packet& packet, std::ui
                 if (open == no_index) {
                     const std::uint32_t slowest = heads_.oldest_flow();
                     release_resources(slowest);
-                    hot(slowest).state = FlowState::cut;
-                    ++counters_.connections_refused[static_cast<std::size_t>(Reason::out_of_resources)];
+                    if (observing_) {  // what belongs to it must still leave, so it is only not followed any
+                                       // more
+                        cold(slowest).phase = RequestPhase::lost;
+                        hot(slowest).flags |= flow_flag::responses_lost;
+                        ++counters_.frames_would_drop[static_cast<std::size_t>(Reason::out_of_resources)];
+                    } else {
+                        hot(slowest).state = FlowState::cut;
+                        ++counters_.connections_refused[static_cast<std::size_t>(Reason::out_of_resources)];
+                    }
                     open = heads_.open(index);
                 }
                 (void)heads_.append(open, bytes);

@@ -49,7 +49,7 @@ void Inspector::Impl::open_server(Packet& packet, std::uint32_t index) noexcept 
     }
     if (flow.state == FlowState::closed) {
         if (decoded.payload_bytes != 0 && seq::after(end, flow.server_high)) {
-            drop(packet, Reason::midstream);
+            refuse(packet, Reason::midstream);
         } else {
             pass(packet);
         }

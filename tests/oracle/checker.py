@@ -69,19 +69,24 @@ def bases(connection):
     return found
 
 
-def streams(connection):
-    """{(bytes, ended by a FIN?)} of all readings of the segments that left."""
+def streams(connection, sent=None):
+    """{(bytes, ended by a FIN?)} of all readings of the segments that left. A reset that is not among the frames that were `sent` is the appliance's
+    own: it stands beside the server, so at the exact position it ends the stream."""
     found = set()
     for base, since in bases(connection).items():
         pieces, settled, acknowledged = [], 0, [(order, wire.distance(base, s.acknowledgement)) for order, s in connection.to_client
                                                  if order > since and s.flags & wire.ACK]
-        at = 0
+        at, until = 0, _replaced(connection, base, since)
         for order, segment in connection.to_server:
+            if order > until:
+                break
             while at < len(acknowledged) and acknowledged[at][0] < order:
                 settled, at = max(settled, acknowledged[at][1]) if acknowledged[at][1] < WINDOW else settled, at + 1
+            start = wire.distance(base, segment.sequence)
+            if order >= since and sent is not None and segment.flags & wire.RST and segment.frame not in sent and start == _reached(pieces):
+                break
             if order < since or segment.flags & (wire.SYN | wire.RST):
                 continue
-            start = wire.distance(base, segment.sequence)
             data = segment.payload
             if start < settled:
                 data, start = data[settled - start:], settled
@@ -89,6 +94,24 @@ def streams(connection):
                 pieces.append((start, data, bool(segment.flags & wire.FIN)))
         found |= _assemblies(pieces)
     return found
+
+
+def _replaced(connection, base, since):
+    """When a server that had acknowledged bytes after `base` answered another SYN: then it had forgotten this one."""
+    confirmed = False
+    for order, segment in connection.to_client:
+        if order > since and segment.flags & wire.ACK:
+            if confirmed and segment.flags & wire.SYN and segment.acknowledgement != base:
+                return order
+            confirmed |= not segment.flags & (wire.SYN | wire.RST) and 0 < wire.distance(base, segment.acknowledgement) < WINDOW
+    return sys.maxsize
+
+
+def _reached(pieces):
+    end, values = 0, _fill(pieces, False)[0]
+    while end in values:
+        end += 1
+    return end
 
 
 def _assemblies(pieces):
@@ -131,8 +154,8 @@ def unauthorised(_client, _server, request):
     return not request.authorised
 
 
-def check(frames, services, only=None, denies=unauthorised):
-    """[Violation]. `services`: {(packed address, port)}; `only`: readers to use besides the lenient one (all that are there); `denies(client,
+def check(frames, services, only=None, denies=unauthorised, sent=None):
+    """[Violation]. `sent`: as of streams(). `services`: {(packed address, port)}; `only`: readers to use besides the lenient one (all that are there); `denies(client,
     server, request)`: whether the policy denies it."""
     found, odd = connections(frames, services)
     violations = [Violation(client, "wire", "a fragment, an extension header or a tunnel left towards a service", frame) for client, frame in odd]
@@ -145,7 +168,7 @@ def check(frames, services, only=None, denies=unauthorised):
                 violations.append(Violation(connection.client, "wire", "urgent data left", segment.payload))
         answers = b"".join(segment.payload for _, segment in connection.to_client)
         continued = b" 100 " in answers
-        for stream, ended in streams(connection):
+        for stream, ended in streams(connection, sent):
             if not stream:
                 continue
             for request in readers.lenient(stream, ended, continued):

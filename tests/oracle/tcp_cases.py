@@ -423,7 +423,7 @@ def legal_case(rng):
                 start = part[i][0] - rng.randrange(0, min(40, part[i][0] - at) + 1)
                 end = part[i][0] + len(part[i][1])
                 part.insert(i + 1, (start, group[start - at:end - at]))
-        elif kind == 2 and len(part) > 1:  # one is lost in front of the appliance and comes again when the others are there
+        elif kind == 2 and 1 < len(part) < 300:  # one is lost in front of the appliance and comes again when the others are there
             strict, reordered = False, True
             late = [0] * len(part)
             i = rng.randrange(len(part) - 1)

@@ -102,6 +102,14 @@ def wrapped(frame, kind):
     return head + ether_type + ip_packet(source, destination, inner, protocol=protocol)
 
 
+def addresses(frame):
+    """Source and destination of an IP packet that is not in another coat."""
+    _, ether_type, packet = _under(frame)
+    if ether_type == b"\x08\0":
+        return packet[12:16], packet[16:20]
+    return (packet[8:24], packet[24:40]) if ether_type == b"\x86\xdd" else ()
+
+
 def unwrapped(frame):
     """Every TCP segment that some stack might find in a frame that is no plain one: behind extension headers, in a tunnel, behind another link layer,
     in a first fragment."""

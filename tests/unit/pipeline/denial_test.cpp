@@ -9,6 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 TEST(Denial, FirstQueryWithoutCredentialsGets401AndNeverReachesTheServer) {
@@ -233,6 +234,38 @@ TEST(Observe, EveryFrameLeavesAsItCameAndEveryDenialIsReported) {
     EXPECT_EQ(responses[2].record.status, 200);
     EXPECT_EQ(responses[2].record.response_bytes, 5U);
     EXPECT_EQ(responses[2].record.request_number, 3U);
+}
+
+TEST(Observe, WhatAServerSaysAfterAResetLeavesToo) {
+    PolicyParts parts;
+    parts.mode = Mode::observe;
+    Wire wire(std::move(parts));
+    Connection c(wire);
+    c.open();
+    c.client(with_credentials);
+    c.outside(c.client_frame().flags(tcp_flag::rst));
+    c.server(ok_response);
+    EXPECT_EQ(wire.to_client().size(), 1U);
+}
+
+TEST(Observe, AHeadThatGivesWayToAnotherIsStillForwarded) {
+    PolicyParts parts;
+    parts.mode = Mode::observe;
+    parts.limits.open_heads = 1;
+    Wire wire(std::move(parts));
+    Connection slow(wire);
+    slow.open();
+    slow.client("GET / HTTP/1.1\r\n");
+    Connection other(wire, "192.0.2.2");
+    other.open();
+    other.client("GET / HTTP/1.1\r\n");
+    (void)wire.to_server();
+    slow.client("Host: x\r\n\r\n");
+    EXPECT_THAT(wire.to_server(), SizeIs(1));
+    slow.server(ok_response);
+    EXPECT_THAT(wire.to_client(), SizeIs(1));
+    other.client("Host: x\r\n\r\n");
+    EXPECT_THAT(wire.log.verdicts(), ElementsAre("would_deny:no_credentials"));
 }
 
 TEST(Observe, OutOfOrderSegmentsLeaveAtOnceAndAreStillJudged) {
