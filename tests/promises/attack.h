@@ -34,7 +34,7 @@ class Attack {
     }
 
     void run() {
-        stream_ = client_stream(random_, false);
+        stream_ = client_stream(random_);
         // What a decoy says in its place: honest bytes of the same length, or the other way round.
         decoy_.clear();
         while (decoy_.size() < stream_.size()) decoy_ += honest_request(random_);
@@ -63,7 +63,8 @@ class Attack {
     [[nodiscard]] std::vector<std::string> slipped(int readings) {
         std::vector<std::string> found;
         for (int i = 0; i < readings; ++i) {
-            const Reading reading = i == 0 ? Reading{} : Reading::any(random_);
+            Reading reading = i == 0 ? Reading{} : Reading::any(random_);
+            reading.continue_is_refused = !continued_ && i % 2 == 0;
             for (const ReadRequest& request : requests_of(server_->delivered(), server_->ended(), reading))
                 if (!request.credentials) found.push_back(request.head);
         }
@@ -189,6 +190,7 @@ class Attack {
                                                   "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 401 no\r\n\r\n"};
         if (server_->dead() || server_->delivered().empty()) return;
         const std::string& text = random_.pick(answers);
+        continued_ = continued_ || text == answers[1];
         connection_.client_acked = server_->acknowledges();
         from_server(connection_.server_frame().payload(text));
         connection_.server_next += static_cast<std::uint32_t>(text.size());
@@ -226,6 +228,7 @@ class Attack {
     std::string decoy_;
     std::uint32_t base_ = 0;
     bool bare_open_ = false;
+    bool continued_ = false;  ///< the server has said 100
 };
 
 }  // namespace springlatch::test

@@ -12,7 +12,7 @@
 namespace springlatch::test {
 namespace {
 
-constexpr std::uint64_t attacks = 5000;
+constexpr std::uint64_t attacks = 3000;
 
 TEST(P1NothingSlips, NoServerCanReadADeniedRequestInWhatLeaves) {
     std::size_t stopped = 0;

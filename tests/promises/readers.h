@@ -29,7 +29,8 @@ struct Reading {
     bool loose_coding = true;              ///< any Transfer-Encoding that has `chunked` somewhere
     bool loose_names = true;               ///< a blank or control byte between name and colon
     bool strange_expect_runs_body = true;  ///< measured: both databases
-    bool loose_chunks = true;              ///< sign, 0x, blanks around the size; LF alone
+    bool continue_is_refused = false;  ///< a final status in place of the 100: the body is the next request
+    bool loose_chunks = true;          ///< sign, 0x, blanks around the size; LF alone
 
     static Reading any(Random& random) {
         const auto coin = [&] { return random.chance(50); };
@@ -175,6 +176,7 @@ class LenientReader {
         if (reading_.strange_expect_runs_body && !expect.empty() &&
             !(expect.size() == 1 && lower(expect[0]) == "100-continue"))
             return true;
+        if (reading_.continue_is_refused && !expect.empty()) return true;
         const auto codings = of("transfer-encoding");
         const auto lengths = of("content-length");
         bool chunked = false;

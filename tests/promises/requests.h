@@ -19,11 +19,11 @@ inline constexpr std::string_view authorization_line = "Authorization: Basic dXN
 }
 
 /// A request with credentials, in any legal shape; bodies may hold what looks like a request.
-[[nodiscard]] inline std::string honest_request(Random& random) {
+[[nodiscard]] inline std::string honest_request(Random& random, bool with_expect = false) {
     const std::string auth{authorization_line};
     const std::string hidden =
         random.chance(50) ? open_request(random) : std::string(random.between(0, 200), 'b');
-    switch (random.below(6)) {
+    switch (random.below(7)) {
         case 0:
             return "POST /a/_search HTTP/1.1\r\nHost: db\r\n" + auth +
                    "Content-Length: " + std::to_string(hidden.size()) + "\r\n\r\n" + hidden;
@@ -40,14 +40,20 @@ inline constexpr std::string_view authorization_line = "Authorization: Basic dXN
             }
             return text + "0\r\n\r\n";
         }
+        case 4:
+            if (hidden.empty() || !with_expect) break;
+            return "POST /_bulk HTTP/1.1\r\nHost: db\r\n" + auth +
+                   "Expect: 100-continue\r\nContent-Length: " + std::to_string(hidden.size()) + "\r\n\r\n" +
+                   hidden;
         case 2:
             return "HEAD / HTTP/1.1\r\nHost: db\r\n" + auth + "\r\n";
         case 3:
             return "GET /_cat/indices?v HTTP/1.1\r\n" + auth +
                    "Host: db\r\nX-Long: " + std::string(random.between(1, 300), 'x') + "\r\n\r\n";
         default:
-            return "GET /support-cases/_search HTTP/1.1\r\nHost: db\r\n" + auth + "\r\n";
+            break;
     }
+    return "GET /support-cases/_search HTTP/1.1\r\nHost: db\r\n" + auth + "\r\n";
 }
 
 /// A request that reads differently to different servers and may carry another one behind or inside it.
@@ -111,13 +117,13 @@ inline constexpr std::string_view authorization_line = "Authorization: Basic dXN
     }
 }
 
-/// Some requests one after the other. `honest`: the first few, or all, carry credentials and are legal.
-[[nodiscard]] inline std::string client_stream(Random& random, bool only_honest) {
+/// Some requests one after the other, of either kind.
+[[nodiscard]] inline std::string client_stream(Random& random) {
     std::string stream;
     const std::size_t requests = random.between(1, 4);
     for (std::size_t i = 0; i < requests; ++i) {
-        if (only_honest || random.chance(40)) {
-            stream += honest_request(random);
+        if (random.chance(40)) {
+            stream += honest_request(random, true);
         } else {
             stream += random.chance(60) ? hidden_request(random) : open_request(random);
         }
