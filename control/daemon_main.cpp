@@ -86,7 +86,7 @@ class StopSignals {
         return fail(options.socket + ": its folder cannot be made; make " + folder +
                     " or give another --socket");
     }
-    CheckPool checks(std::move(identities), CheckTime::now);
+    CheckPool checks(identities, CheckTime::now);
     const auto ingest = Ingest::listen(options.socket, names, **store, &checks);
     if (!ingest) {
         return fail(ingest.error());

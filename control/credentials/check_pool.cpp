@@ -14,7 +14,8 @@ namespace {
 
 }  // namespace
 
-CheckPool::CheckPool(std::vector<Identity> identities, CheckTime time) : checker_(identities), time_(time) {
+CheckPool::CheckPool(const std::vector<Identity>& identities, CheckTime time)
+    : checker_(identities), time_(time) {
     for (unsigned i = 0; i < threads && !identities.empty() && time == CheckTime::now; ++i) {
         threads_.emplace_back([this] { work(); });
     }

@@ -36,7 +36,7 @@ class CheckPool {
     static constexpr unsigned threads = 2;  ///< of argon2_memory_kib_max each, at most
 
     /// `identities` empty: nothing can be accepted, and no thread is started.
-    CheckPool(std::vector<Identity> identities, CheckTime time);
+    CheckPool(const std::vector<Identity>& identities, CheckTime time);
     ~CheckPool();
     CheckPool(const CheckPool&) = delete;
     CheckPool& operator=(const CheckPool&) = delete;

@@ -18,14 +18,15 @@ KnownValue* KnownValues::find(const Fingerprint& fingerprint, std::uint32_t now)
 }
 
 void KnownValues::put(const KnownValue& value, std::uint32_t now) noexcept {
-    KnownValue* place = nullptr;
-    for (KnownValue& other : bucket_of(value.fingerprint).values) {
+    auto& values = bucket_of(value.fingerprint).values;
+    KnownValue* place = values.data();
+    for (KnownValue& other : values) {
         if (other.fingerprint == value.fingerprint) {
             other = value;
             return;
         }
         const auto left = [now](const KnownValue& one) { return one.until > now ? one.until - now : 0; };
-        if (place == nullptr || left(other) < left(*place)) {
+        if (left(other) < left(*place)) {
             place = &other;
         }
     }
