@@ -6,6 +6,11 @@ target_compile_options(springlatch_options INTERFACE
 # Everything since 2013 that is sold as an edge gateway has these, small Atoms included. Wider code is chosen at start.
 target_compile_options(springlatch_options INTERFACE -march=x86-64-v2 -maes -mtune=generic)
 target_include_directories(springlatch_options INTERFACE ${PROJECT_SOURCE_DIR})
+set(SPRINGLATCH_WHOLE_PROGRAM OFF)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT SPRINGLATCH_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(SPRINGLATCH_WHOLE_PROGRAM ON)  # see springlatch_whole_program()
+  target_link_options(springlatch_options INTERFACE $<$<NOT:$<BOOL:$<TARGET_PROPERTY:springlatch_is_whole>>>:-fno-lto>)
+endif()
 if(SPRINGLATCH_SANITIZE)
   target_compile_options(springlatch_options INTERFACE -fsanitize=${SPRINGLATCH_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(springlatch_options INTERFACE -fsanitize=${SPRINGLATCH_SANITIZE})

@@ -84,7 +84,7 @@ void FlowTable::prefetch_bucket(const FlowKey& key) const noexcept {
     __builtin_prefetch(&buckets_[second_bucket(key)]);
 }
 
-void FlowTable::prefetch_flow(const FlowKey& key) const noexcept {
+std::uint32_t FlowTable::prefetch_flow(const FlowKey& key) const noexcept {
     for (const std::uint32_t number : {first_bucket(key), second_bucket(key)}) {
         const Bucket& bucket = buckets_[number];
         if (const SlotSet slots = bucket.with_tag(tag_of(key)); slots != 0) {
@@ -94,9 +94,10 @@ void FlowTable::prefetch_flow(const FlowKey& key) const noexcept {
             __builtin_prefetch(cold, 1);
             __builtin_prefetch(cold + sizeof(FlowCold) - 1,
                                1);  // 56 bytes straddle two lines more often than not
-            return;
+            return index;
         }
     }
+    return no_index;
 }
 
 std::uint32_t FlowTable::find(const FlowKey& key) const noexcept {

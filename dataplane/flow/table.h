@@ -27,12 +27,17 @@ class FlowTable {
     FlowTable(const FlowTable&) = delete;
     FlowTable& operator=(const FlowTable&) = delete;
 
-    void prefetch_bucket(const FlowKey& key) const noexcept;  ///< stage 1: the index line(s)
-    void prefetch_flow(
-        const FlowKey& key) const noexcept;  ///< stage 2: the hot line of the first slot whose tag matches
+    void prefetch_bucket(const FlowKey& key) const noexcept;  ///< stage 1: the index lines
+    /// Stage 2: the record of the first slot whose tag matches. Returns its index, the hint for find(), or
+    /// no_index.
+    std::uint32_t prefetch_flow(const FlowKey& key) const noexcept;
 
     /// Index of the flow or no_index.
     [[nodiscard]] std::uint32_t find(const FlowKey& key) const noexcept;
+    /// The same, without a search where the hint is right. A hint may be out of date.
+    [[nodiscard]] std::uint32_t find(const FlowKey& key, std::uint32_t hint) const noexcept {
+        return hint != no_index && hot_[hint].key == key ? hint : find(key);
+    }
 
     /// A fresh record (default-constructed, state open, key set), or no_index if no record or no slot is
     /// free. The key must not be present.

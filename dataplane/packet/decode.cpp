@@ -1,6 +1,7 @@
 #include "dataplane/packet/decode.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/wire.h"
@@ -23,11 +24,16 @@ constexpr std::uint8_t protocol_udp = 17;
     return ether_type == 0x8100 || ether_type == 0x88a8 || ether_type == 0x9100;
 }
 
-/// IPv4 header checksum (RFC 791 §3.1): the sum over a good header folds to zero.
+/// IPv4 header checksum (RFC 791 §3.1): the sum over a good header folds to zero, in either byte order (RFC
+/// 1071 §2).
 [[nodiscard]] bool has_good_checksum(const std::byte* header, std::size_t bytes) noexcept {
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < v4_header_bytes_min; i += 4) sum += wire::load32(header + i);
-    for (std::size_t i = v4_header_bytes_min; i < bytes; i += 4) sum += wire::load32(header + i);
+    const auto word = [header](std::size_t at) {
+        std::uint32_t value;
+        std::memcpy(&value, header + at, sizeof value);
+        return std::uint64_t{value};
+    };
+    std::uint64_t sum = word(0) + word(4) + word(8) + word(12) + word(16);
+    for (std::size_t i = v4_header_bytes_min; i < bytes; i += 4) sum += word(i);
     return checksum_fold(sum) == 0;
 }
 

@@ -41,7 +41,7 @@ void Inspector::Impl::from_client(Packet& packet) noexcept {
         syn_from_client(packet);
         return;
     }
-    const std::uint32_t index = table_.find(packet.key);
+    const std::uint32_t index = table_.find(packet.key, packet.hint);
     if (packet.has(tcp_flag::urg)) {
         if (index != no_index && hot(index).state == FlowState::open && !syn) {
             violate(packet, index, Reason::urgent_data);
@@ -206,7 +206,9 @@ void Inspector::Impl::client_data(Packet& packet, std::uint32_t index) noexcept 
         return;
     }
     client_in_order(packet, index);
-    drain(index);
+    if (flow.held != no_index) {
+        drain(index);
+    }
 }
 
 void Inspector::Impl::client_in_order(Packet& packet, std::uint32_t index) noexcept {

@@ -30,6 +30,7 @@ struct Packet {
     DecodedFrame decoded;
     Classified what;
     FlowKey key;
+    std::uint32_t hint = no_index;  ///< of the flow, for FlowTable::find()
     Verdict* verdict = nullptr;  ///< null for a frame of an earlier burst
     bool departed = false;       ///< left already, is only being read
 

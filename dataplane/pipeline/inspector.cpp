@@ -105,13 +105,19 @@ void Inspector::Impl::inspect(std::span<Frame> burst, Output& out) noexcept {
         Packet& packet = packets_[i];
         packet.frame = frames[i];
         packet.departed = false;
+        packet.hint = no_index;
         packet.verdict = &out.verdicts[i];
         *packet.verdict = Verdict{};
         prepare(packet);
     }
     for (std::size_t i = 0; i < frames.size(); ++i) {
         if (packets_[i].what.role == Role::to_service || packets_[i].what.role == Role::from_service) {
-            table_.prefetch_flow(packets_[i].key);
+            packets_[i].hint = table_.prefetch_flow(packets_[i].key);
+        }
+    }
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        if (packets_[i].what.role == Role::from_service && packets_[i].hint != no_index) {
+            retained_.prefetch(cold(packets_[i].hint).retained);
         }
     }
     for (std::size_t i = 0; i < frames.size(); ++i) {

@@ -24,7 +24,7 @@ void Inspector::Impl::from_server(Packet& packet) noexcept {
         }
         return;
     }
-    const std::uint32_t index = table_.find(packet.key);
+    const std::uint32_t index = table_.find(packet.key, packet.hint);
     if (index == no_index) {
         server_without_flow(packet);
         return;

@@ -112,26 +112,15 @@ ServiceSets service_sets_of(const std::vector<Service>& services) {
 
 RangeMap::RangeMap(std::vector<AddressRange> ranges) : ranges_(std::move(ranges)) {}
 
-std::optional<std::uint16_t> RangeMap::find(const IpAddress& address) const noexcept {
-    // Most policies protect a few addresses, and this is asked for every frame: a short list is faster read
-    // from its start.
-    constexpr std::size_t short_list = 8;
-    if (ranges_.size() <= short_list) {
-        for (const AddressRange& range : ranges_) {
-            if (address <= range.last) {
-                return address >= range.first ? std::optional{range.value} : std::nullopt;
-            }
-        }
-        return std::nullopt;
-    }
+const AddressRange* RangeMap::search(const IpAddress& address) const noexcept {
     const auto after = std::upper_bound(
         ranges_.begin(), ranges_.end(), address,
         [](const IpAddress& wanted, const AddressRange& range) { return wanted < range.first; });
     if (after == ranges_.begin()) {
-        return std::nullopt;
+        return nullptr;
     }
     const AddressRange& range = *std::prev(after);
-    return address <= range.last ? std::optional{range.value} : std::nullopt;
+    return address <= range.last ? &range : nullptr;
 }
 
 CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_ports_(65536 / 64) {
@@ -142,7 +131,18 @@ CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_
     }
     ServiceSets sets = service_sets_of(parts_.services);
     protected_ = RangeMap(std::move(sets.ranges));
-    service_sets_ = std::move(sets.sets);
+    for (const std::vector<std::uint16_t>& set : sets.sets) {
+        const auto start = static_cast<std::ptrdiff_t>(listeners_.size());
+        listener_starts_.push_back(static_cast<std::uint32_t>(start));
+        for (const std::uint16_t service : set) {
+            for (const std::uint16_t port : parts_.services[service].ports) {
+                listeners_.push_back({port, service});
+            }
+        }
+        std::sort(listeners_.begin() + start, listeners_.end(),
+                  [](const Listener& a, const Listener& b) { return a.port < b.port; });
+    }
+    listener_starts_.push_back(static_cast<std::uint32_t>(listeners_.size()));
 
     const std::size_t zones = parts_.zone_names.size();
     for (std::size_t row = 0; row <= zones; ++row) {
@@ -164,19 +164,16 @@ CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_
     candidate_starts_.push_back(static_cast<std::uint32_t>(candidate_rules_.size()));
 }
 
-std::uint16_t CompiledPolicy::service_at(const IpAddress& address, std::uint16_t port) const noexcept {
-    if ((service_ports_[port / 64U] >> (port % 64U) & 1U) == 0) {
+std::uint16_t CompiledPolicy::listener_at(const IpAddress& address, std::uint16_t port) const noexcept {
+    const AddressRange* const range = protected_.range_of(address);
+    if (range == nullptr) {
         return no_service;
     }
-    if (const auto set = protected_.find(address)) {
-        for (const std::uint16_t service : service_sets_[*set]) {
-            const std::vector<std::uint16_t>& ports = parts_.services[service].ports;
-            if (std::binary_search(ports.begin(), ports.end(), port)) {
-                return service;
-            }
-        }
-    }
-    return no_service;
+    const Listener* const end = listeners_.data() + listener_starts_[range->value + 1U];
+    const Listener* const place = std::lower_bound(
+        listeners_.data() + listener_starts_[range->value], end, port,
+        [](const Listener& listener, std::uint16_t wanted) { return listener.port < wanted; });
+    return place != end && place->port == port ? place->service : no_service;
 }
 
 bool CompiledPolicy::is_protected(const IpAddress& address) const noexcept {

@@ -46,10 +46,30 @@ class RangeMap {
     RangeMap() = default;
     /// `ranges` must be sorted and disjoint.
     explicit RangeMap(std::vector<AddressRange> ranges);
-    [[nodiscard]] std::optional<std::uint16_t> find(const IpAddress& address) const noexcept;
+    [[nodiscard]] std::optional<std::uint16_t> find(const IpAddress& address) const noexcept {
+        const AddressRange* const range = range_of(address);
+        return range == nullptr ? std::nullopt : std::optional{range->value};
+    }
+    /// The range that holds `address`, or null.
+    [[nodiscard]] const AddressRange* range_of(const IpAddress& address) const noexcept {
+        // Most policies protect a few addresses, and this is asked for every frame: a short list is faster
+        // read from its start.
+        constexpr std::size_t short_list = 8;
+        if (ranges_.size() > short_list) {
+            return search(address);
+        }
+        for (const AddressRange& range : ranges_) {
+            if (!(range.last < address)) {
+                return address < range.first ? nullptr : &range;
+            }
+        }
+        return nullptr;
+    }
     [[nodiscard]] std::span<const AddressRange> ranges() const noexcept { return ranges_; }
 
   private:
+    [[nodiscard]] const AddressRange* search(const IpAddress& address) const noexcept;
+
     std::vector<AddressRange> ranges_;
 };
 
@@ -136,7 +156,10 @@ class CompiledPolicy {
     [[nodiscard]] const Parts& parts() const noexcept { return parts_; }
 
     /// The service at address:port, or no_service.
-    [[nodiscard]] std::uint16_t service_at(const IpAddress& address, std::uint16_t port) const noexcept;
+    [[nodiscard]] std::uint16_t service_at(const IpAddress& address, std::uint16_t port) const noexcept {
+        const bool any = (service_ports_[port / 64U] >> (port % 64U) & 1U) != 0;
+        return any ? listener_at(address, port) : no_service;
+    }
     /// True if any service has this address: fragments and tunnels towards it are refused whatever the port.
     [[nodiscard]] bool is_protected(const IpAddress& address) const noexcept;
     [[nodiscard]] std::uint16_t zone_of(const IpAddress& address) const noexcept;  ///< or no_zone
@@ -170,15 +193,20 @@ class CompiledPolicy {
                                                         std::string_view path) const noexcept;
 
   private:
+    [[nodiscard]] std::uint16_t listener_at(const IpAddress& address, std::uint16_t port) const noexcept;
     [[nodiscard]] std::span<const std::uint16_t> candidates(std::uint16_t zone,
                                                             std::uint16_t service) const noexcept;
 
     Parts parts_;
     std::vector<std::uint64_t>
-        service_ports_;   ///< a bit a port: most frames' other end is told apart by this alone
-    RangeMap protected_;  ///< address → index into service_sets_
-    std::vector<std::vector<std::uint16_t>>
-        service_sets_;  ///< the services at an address; their ports are disjoint
+        service_ports_;  ///< a bit a port: most frames' other end is told apart by this alone
+    struct Listener {
+        std::uint16_t port = 0;
+        std::uint16_t service = 0;
+    };
+    RangeMap protected_;               ///< address → index of a set of services; their ports are disjoint
+    std::vector<Listener> listeners_;  ///< every set's by port, one set after the other
+    std::vector<std::uint32_t> listener_starts_;  ///< [set]; one more at the end
     std::vector<std::uint16_t>
         candidate_rules_;  ///< every pair's rule indices in order, one pair after the other
     std::vector<std::uint32_t> candidate_starts_;  ///< [zone * services + service]; the last row of zones is

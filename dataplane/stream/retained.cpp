@@ -28,6 +28,7 @@ void RetainedPool::keep(std::uint32_t& last, std::uint32_t sequence,
             Block& fresh = blocks_[index];
             free_ = fresh.next;
             ++used_;
+            prefetch_free();
             fresh.sequence = sequence;
             fresh.bytes = 0;
             if (tail == nullptr) {
@@ -44,6 +45,17 @@ void RetainedPool::keep(std::uint32_t& last, std::uint32_t sequence,
         tail->bytes += static_cast<std::uint32_t>(part);
         sequence += static_cast<std::uint32_t>(part);
         bytes = bytes.subspan(part);
+    }
+}
+
+/// The block that the next head will be copied to was used long ago.
+void RetainedPool::prefetch_free() const noexcept {
+    constexpr std::size_t line_bytes = 64, common_head_bytes = 256;
+    if (free_ != no_index) {
+        __builtin_prefetch(&blocks_[free_], 1);
+        for (std::size_t at = 0; at < common_head_bytes; at += line_bytes) {
+            __builtin_prefetch(data(free_) + at, 1);
+        }
     }
 }
 

@@ -28,6 +28,12 @@ class RetainedPool {
     /// first.
     void keep(std::uint32_t& last, std::uint32_t sequence, std::span<const std::byte> bytes) noexcept;
 
+    /// For what is about to be released: `last` as given to release().
+    void prefetch(std::uint32_t last) const noexcept {
+        if (last != no_index) {
+            __builtin_prefetch(&blocks_[last], 1);
+        }
+    }
     /// Gives up what lies before `acknowledged`.
     void release(std::uint32_t& last, std::uint32_t acknowledged) noexcept;
     void release_all(std::uint32_t& last) noexcept;
@@ -48,6 +54,7 @@ class RetainedPool {
         std::uint32_t sequence = 0;
         std::uint32_t bytes = 0;
     };
+    void prefetch_free() const noexcept;
     [[nodiscard]] std::byte* data(std::uint32_t block) noexcept {
         return bytes_.data() + std::size_t{block} * block_bytes;
     }

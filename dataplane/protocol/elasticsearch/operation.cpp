@@ -30,9 +30,18 @@ constexpr std::size_t segments_max = 12;
 }
 
 struct Segments {
-    std::array<std::string_view, segments_max> items;
+    struct Item {  // without initial value: a path has few
+        const char* text;
+        std::size_t bytes;
+    };
+    std::array<Item, segments_max> items;
     std::size_t count = 0;
     bool valid = false;
+
+    [[nodiscard]] std::string_view operator[](std::size_t index) const noexcept {
+        return {items[index].text, items[index].bytes};
+    }
+    void add(std::string_view segment) noexcept { items[count++] = {segment.data(), segment.size()}; }
 };
 
 /// The path of an absolute-form target (RFC 9112 §3.2.2); other forms are their own path.
@@ -52,7 +61,7 @@ struct Segments {
 [[nodiscard]] Segments split(std::string_view path) noexcept {
     Segments segments;
     if (path == "*") {
-        segments.items[segments.count++] = path;
+        segments.add(path);
         segments.valid = true;
         return segments;
     }
@@ -68,7 +77,7 @@ struct Segments {
         if (end == 0 || segments.count == segments_max || end + 1 == path.size()) {
             return segments;
         }
-        segments.items[segments.count++] = path.substr(0, end);
+        segments.add(path.substr(0, end));
         path.remove_prefix(std::min(end + 1, path.size()));
     }
     segments.valid = true;
@@ -117,7 +126,7 @@ struct Catalogue::Trie {
         }
         std::uint32_t at = 0;
         for (std::size_t i = 0; i < segments.count; ++i) {
-            const std::string_view segment = segments.items[i];
+            const std::string_view segment = segments[i];
             std::uint32_t next = is_placeholder(segment) ? nodes[at].placeholder : literal(at, segment);
             if (next == 0) {
                 next = static_cast<std::uint32_t>(nodes.size());
@@ -155,7 +164,7 @@ struct Catalogue::Trie {
             const Operation found = nodes[node].operations[method];
             return found == Operation::unknown ? std::nullopt : std::optional{found};
         }
-        const std::string_view segment = segments.items[at];
+        const std::string_view segment = segments[at];
         const std::uint32_t exact = literal(node, segment);
         if (exact != 0) {
             if (const auto found = find(exact, segments, at + 1, method)) {
