@@ -126,6 +126,11 @@ std::string metrics_text(const Snapshot& told, const StoreState& store, std::uin
     Families families(told);
     families.single(MetricType::Gauge, "data_plane_connected", "1 if a data plane is connected",
                     told.connected ? 1 : 0);
+    if (told.known) {
+        families.single(MetricType::Gauge, "data_plane_observing",
+                        "1 if the data plane forwards everything (observe mode)",
+                        told.hello.observing != 0 ? 1 : 0);
+    }
     if (told.status_received_ns != 0 && now_ns >= told.status_received_ns) {
         families.single(MetricType::Gauge, "status_age_seconds",
                         "Since the data plane last told its counters",

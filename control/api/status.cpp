@@ -53,15 +53,14 @@ using Json = nlohmann::ordered_json;
     if (told.known) {
         policy["sha256"] = hex(told.hello.policy_sha256);
         policy["generation"] = told.hello.policy_generation;
+        // What the data plane does, which its command line may have said, and not what the file says.
+        policy["mode"] = told.hello.observing != 0 ? "observe" : "enforce";
     }
     if (names.has_policy()) {
         policy["own_sha256"] = hex(names.sha256());
         if (told.known) {
             policy["same"] = told.names_fit;
         }
-    }
-    if (told.names_fit) {
-        policy["mode"] = names.policy()->mode() == Mode::observe ? "observe" : "enforce";
     }
     return policy;
 }

@@ -31,6 +31,7 @@ tl::expected<std::unique_ptr<Reporting>, std::string> Reporting::create(const st
     hello.start_ns = unix_ns();
     hello.pid = static_cast<std::uint64_t>(getpid());
     hello.policy_generation = policy.policy->generation();
+    hello.observing = policy.policy->mode() == Mode::observe ? 1 : 0;
     hello.policy_sha256 = policy.sha256;
     reporting->channel_.emplace(control, hello, std::move(fds));
     return reporting;

@@ -17,7 +17,7 @@
 
 namespace springlatch {
 
-inline constexpr std::uint32_t channel_version = 2;
+inline constexpr std::uint32_t channel_version = 3;
 inline constexpr std::uint32_t workers_max = 32;
 inline constexpr std::size_t message_bytes_max = 8192;
 
@@ -42,7 +42,7 @@ struct HelloMessage {
     std::uint64_t start_ns = 0;  ///< of this data plane; names its life, since the epoch
     std::uint64_t pid = 0;
     std::uint32_t policy_generation = 0;
-    std::uint32_t reserved = 0;
+    std::uint32_t observing = 0;  ///< 1: forwards everything, by the policy's mode or by its command line
     std::array<std::uint8_t, 32> policy_sha256{};  ///< of the policy file's bytes, so that indices in events
                                                    ///< are read with the right names
 };

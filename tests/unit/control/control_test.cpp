@@ -295,6 +295,18 @@ TEST_F(Questions, OfADataPlaneWithAnotherPolicyNothingIsCheckedAndTheStatusSaysS
               CheckResult::unavailable);
 }
 
+TEST(Status, SaysThatADataPlaneObservesWhateverThePolicyFileSays) {
+    Bench bench;
+    EXPECT_THAT(metrics_text(bench.ingest->snapshot(), bench.store->state(), 1),
+                Not(HasSubstr("springlatch_data_plane_observing")));
+    bench.hello.observing = 1;
+    const auto data_plane = bench.connect();
+    const Snapshot told = bench.ingest->snapshot();
+    EXPECT_THAT(status_json(told, bench.store->state(), Names(), 1), HasSubstr(R"("mode": "observe")"));
+    EXPECT_THAT(metrics_text(told, bench.store->state(), 1),
+                HasSubstr("\nspringlatch_data_plane_observing 1\n"));
+}
+
 TEST(Store, AStoreOfTheVersionBeforeKeepsItsEvents) {
     Folder folder;
     Event event;
