@@ -47,44 +47,59 @@ class Outcome:
     frames: list = dataclasses.field(default_factory=list)  # both directions, as on the wire
 
 
+@dataclasses.dataclass
+class Life:
+    """One connection between the two ports; there can be several in turn, or several that a server offers at once."""
+    first: int  # of the client's sequence numbers, against the first life's
+    server_isn: int
+    edge: int = 0  # what the server sent, in order
+    acked: int = 0  # of the client's bytes
+    reset: bool = False
+    pieces: dict = dataclasses.field(default_factory=dict)  # what it sent out of order
+
+
 class Flow:
     def __init__(self, case, index, patience):
         self.case, self.patience = case, patience
         self.client = (case.client_address(index), 1024 + index % 60000)
         self.server = (tcp_cases.SERVER_V6 if case.v6 else tcp_cases.SERVER_V4, tcp_cases.PORT)
-        self.outcome, self.isn = Outcome(self.client), case.isn
+        self.outcome = Outcome(self.client)
         self.step, self.since, self.heard_at = 0, None, 0.0
-        self.server_isn, self.edge, self.acked, self.pieces, self.echo = None, 0, 0, {}, 0
+        self.lives, self.life, self.echo = {}, None, 0
+        self.knocked, self.early, self.scripted = 0, 0, {}  # the life of the last SYN and its bytes; by how much the script's server shifts its own numbers in each
         self.resends, self.told, self.progress = 0, 0, 0
-        self.offers = {}  # first byte's position: sequence number of the server's SYN-ACK for it
         self.answers_due, self.answers, self.answers_counted_to, self.silences = 0, 0, 0, 0
 
     # ---- what the server does ----
 
     def hear(self, segment, now):
         self.heard_at = now
-        if segment.flags & RST:
-            self.outcome.reset = True
         if segment.flags & SYN and segment.flags & ACK:
-            self.offers[wire.distance(self.isn + 1, segment.acknowledgement)] = segment.sequence
-        if segment.flags & SYN and segment.flags & ACK and self.server_isn is None:
-            self.server_isn, self.outcome.connected = segment.sequence, True
-        if self.server_isn is None:
+            first = wire.distance(self.case.isn + 1, segment.acknowledgement)
+            if first == self.knocked + self.early:
+                first = self.knocked
+            if first not in self.lives:
+                self.lives[first] = Life(first, segment.sequence)
+                self.outcome.connected = True
+        if not self.lives:
+            self.outcome.reset |= bool(segment.flags & RST)
             return
+        life = min(self.lives.values(), key=lambda life: abs(wire.distance(life.server_isn, segment.sequence)))
+        life.reset |= bool(segment.flags & RST)
         if segment.flags & ACK:
-            acked = wire.distance(self.isn + 1, segment.acknowledgement)
-            if self.acked < acked < 1 << 24:
-                self.acked, self.silences = acked, 0
+            acked = wire.distance(self.case.isn + 1 + life.first, segment.acknowledgement)
+            if life.acked < acked < 1 << 24:
+                life.acked, self.silences = acked, 0
         self.echo = timestamp(segment) or self.echo
         if segment.payload or segment.flags & FIN:
-            start, data = wire.distance(self.server_isn + 1, segment.sequence), segment.payload + (b"\0" if segment.flags & FIN else b"")
-            if len(data) > len(self.pieces.get(start, b"")):
-                self.pieces[start] = data
-            while ready := [at for at, piece in self.pieces.items() if at <= self.edge < at + len(piece)]:
-                piece = self.pieces[ready[0]][self.edge - ready[0]:]
+            start, data = wire.distance(life.server_isn + 1, segment.sequence), segment.payload + (b"\0" if segment.flags & FIN else b"")
+            if len(data) > len(life.pieces.get(start, b"")):
+                life.pieces[start] = data
+            while ready := [at for at, piece in life.pieces.items() if at <= life.edge < at + len(piece)]:
+                piece = life.pieces[ready[0]][life.edge - ready[0]:]
                 self.outcome.answers += piece
-                self.edge += len(piece)
-            self.pieces = {at: piece for at, piece in self.pieces.items() if at > self.edge}
+                life.edge += len(piece)
+            life.pieces = {at: piece for at, piece in life.pieces.items() if at > life.edge}
 
     # ---- what we do ----
 
@@ -94,96 +109,88 @@ class Flow:
         while self.step < len(ops):
             op = ops[self.step]
             if op.client:
-                self.reconnect(dict(op.tricks).get("again"))
                 for frame in self.render(op):
                     send(frame)
-            elif not self.outcome.reset and self.waits(op, now, send):
+            elif not (self.life and self.life.reset) and self.waits(op, now, send):
                 return False
             self.step, self.since = self.step + 1, None
         return self.finish(now, send)
-
-    def reconnect(self, shift):
-        """A new connection between the same ports, `shift` further on."""
-        if shift is not None:
-            self.isn, self.server_isn, self.edge, self.acked, self.pieces, self.told = self.case.isn + shift, None, 0, 0, {}, 0
 
     def waits(self, op, now, send):
         if self.since is None:
             self.since = now
             self.answers_due += bool(op.data)
+            if op.flags & SYN:
+                self.scripted[self.knocked] = dict(op.tricks).get("isn", 0)
         if op.flags & SYN:
-            return self.server_isn is None and now - self.since < self.patience.handshake
+            return self.knocked not in self.lives and now - self.since < self.patience.handshake
         if op.data:
             if self.answers_counted_to < len(self.outcome.answers):
                 self.answers_counted_to, self.answers = len(self.outcome.answers), len(ANSWER.findall(self.outcome.answers))
             return self.answers < self.answers_due and now - max(self.since, self.heard_at) < self.patience.answer
-        if self.acked >= op.ack or self.silences >= self.patience.silences > 0:
+        wanted = op.ack - self.knocked
+        if self.life and self.life.acked >= wanted or self.silences >= self.patience.silences > 0:
             return False
         if now - self.since < self.patience.acknowledgement:
             return True
-        if not self.patience.silences:
+        if not self.patience.silences or not self.life:
             return False
         self.silences, self.since = self.silences + 1, now
         if self.silences < self.patience.silences:
-            self.send_again(op.ack, send)
+            self.send_again(wanted, send)
             return True
         return False
 
     def send_again(self, end, send):
-        at = max(self.acked, self.case.begin)
+        at = max(self.life.acked, self.case.begin)
         for start in range(at, min(end, at + 20 * SEGMENT), SEGMENT):
             send(self.segment(ACK | PSH, start, self.case.stream[start - self.case.begin:min(end - self.case.begin, start - self.case.begin + SEGMENT)]))
 
-
     def finish(self, now, send):
-        end = self.case.begin + len(self.case.stream)
-        if self.outcome.reset or self.server_isn is None:
-            return self.over(now, self.patience.linger if self.outcome.reset else 0)
         if self.since is None:
             self.since = now
-        if self.edge > self.told:
-            self.told = self.edge
-            send(self.segment(ACK, self.acked, b""))
-        if self.acked > self.progress:
-            self.progress, self.resends = self.acked, 0
-        if self.acked < end and self.resends < self.patience.resends:
+        if self.life is None:
+            return True
+        self.outcome.reset |= self.life.reset
+        if self.life.reset:
+            return now - self.since >= self.patience.linger
+        if self.life.edge > self.told:
+            self.told = self.life.edge
+            send(self.segment(ACK, self.life.acked, b""))
+        if self.life.acked > self.progress:
+            self.progress, self.resends = self.life.acked, 0
+        end = self.case.begin + len(self.case.stream)
+        if self.life.acked < end and self.resends < self.patience.resends:
             if self.resends == 0 or now - self.since >= self.patience.again:
                 self.resends, self.since = self.resends + 1, now
                 self.send_again(end, send)
             return False
         if now - max(self.since, self.heard_at) < (self.patience.linger if self.outcome.answers else self.patience.unanswered):
             return False
-        send(self.segment(RST | ACK, self.acked, b""))
+        send(self.segment(RST | ACK, self.life.acked, b""))
         return True
 
-    def over(self, now, patience):
-        if self.since is None:
-            self.since = now
-        return now - self.since >= patience
-
     def segment(self, flags, at, data):
-        return self.render(tcp_cases.Op(True, at, flags, data, 0))[0]
+        return self.render(tcp_cases.Op(True, at, flags, data, self.scripted.get(self.life.first, 0), (("isn", self.life.first),)))[0]
 
     def render(self, op):
+        """The frames of one of the client's lines: with the numbers of the server that is really there."""
         tricks = dict(op.tricks)
-        stamp, pieces, isn, options, reshape, offer = (tricks.pop(name, default) for name, default in
-                                                (("stamp", 0), ("pieces", None), ("isn", 0), ("options", b""), ("reshape", None), ("offer", None)))
-        tricks.pop("again", None)
-        if self.case.stamps and stamp is not None:
-            options = wire.timestamp_option(1_000_000 + int(time.monotonic() * 1000) % 100_000_000 + stamp, 0 if op.ack is None else self.echo) + options
-        elif op.flags & SYN and not options:
-            options = b"\2\4\5\xb4"
-        acknowledgement = 0
-        if op.ack is not None:
-            shift = op.ack if abs(op.ack) >= 80_000 else 0  # a script's shift; what else it counts is a server of its own making
-            acknowledgement = (self.server_isn or 0) + 1 + self.edge + shift
-        if offer in self.offers:
-            acknowledgement = self.offers[offer] + 1
-        frame = wire.tcp_frame(self.client[0], self.client[1], self.server[0], self.server[1], self.isn + isn + 1 + op.at, acknowledgement, op.flags, op.data,
-                               options=options, vlan=self.case.vlan, **tricks)
-        if reshape:
-            return reshape(frame)
-        return list(tcp_cases.fragments(frame, pieces, self.case.vlan, self.client[1] + self.step)) if pieces and not self.case.v6 else [frame]
+        reshape, first = tricks.pop("reshape", None), tricks.get("isn", 0)
+        if op.flags & (SYN | ACK) == SYN and "ttl" not in tricks:
+            self.knocked, self.early = first, len(op.data)
+        self.life = self.lives.get(first, self.life)
+        ack = op.ack
+        if ack is not None:
+            shift = ack - self.scripted.get(first, 0)  # what else a script counts is a server of its own making
+            ack = (self.life.edge if self.life else 0) + (shift if abs(shift) >= 80_000 else 0)
+        if self.case.stamps and tricks.get("stamp", 0) is not None:
+            stamp = 1_000_000 + int(time.monotonic() * 1000) % 100_000_000 + tricks.get("stamp", 0)
+            tricks["options"] = wire.timestamp_option(stamp, 0 if ack is None else self.echo) + tricks.get("options", b"")
+            tricks["stamp"] = None
+        case = dataclasses.replace(self.case, server_isn=self.life.server_isn if self.life else 0)
+        frames = case.render(dataclasses.replace(op, ack=ack, tricks=tuple(tricks.items())), self.client, self.server, self.client[1] + self.step)
+        return reshape(frames[0]) if reshape else frames
 
 
 def timestamp(segment):

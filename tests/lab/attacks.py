@@ -186,9 +186,8 @@ def states(family):
                 if end & FIN:
                     builder.add(False, 0, FIN | ACK, b"?", 0)
                     builder.add(True, len(good) + 1, ACK, b"", 0)
-                builder.add(True, -1, SYN, b"", None, (("again", 200_000),))
-                builder.add(False, -1, SYN | ACK)
-                builder.add(True, 0, ACK)
+                builder.rebirth(200_000, 0)
+                builder.handshake()
                 segments(builder, [(0, real[:20]), (20, real[20:])] if count == 1 else [(0, real)])
             family.add(f"the same ports again after {'RST' if end & RST else 'FIN'}", build, real, probe)
     for name, places in (("no handshake", ()), ("no third packet", (SYN,))):
@@ -212,7 +211,7 @@ def cookies(family):
         for plan in ("second SYN", "second SYN that expires", "second one finished, and that expires", "second one finished", "second one finished and reset", "data on the second expires"):
             probe, real, decoy, _ = family.pair()
             expires = {"ttl": 1} if "expires" in plan else {}
-            other = {"isn": shift, "offer": shift}
+            other = {"isn": shift}
 
             def build(builder):
                 def pause():

@@ -123,7 +123,9 @@ class Run:
             probe, text = attacks.delete(family)
             family.http("", text, probe)
             family.http("", text.replace(b"DELETE /probe/_doc/", b"GET /probe/_search?q="))
-        self.attack(family, "straight wire")
+        for _ in range(3):
+            if len(self.attack(family, "straight wire")) > 0.98 * len(family.attacks):
+                break
 
     def wanted(self, name):
         return not self.options.family or any(name == family or name.startswith(family) for family in self.options.family)
