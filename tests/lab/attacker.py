@@ -34,7 +34,7 @@ class Patience:
     concurrent: int
 
 
-ATTACKER = Patience(handshake=0.6, answer=0.25, acknowledgement=0.012, again=0.3, linger=0.3, unanswered=2, silences=0, resends=3, concurrent=250)
+ATTACKER = Patience(handshake=0.6, answer=0.25, acknowledgement=0.012, again=0.3, linger=1, unanswered=2, silences=0, resends=3, concurrent=250)
 HONEST = Patience(handshake=5, answer=4, acknowledgement=0.4, again=0.4, linger=0.4, unanswered=2, silences=4, resends=25, concurrent=60)
 
 
