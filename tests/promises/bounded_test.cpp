@@ -184,6 +184,47 @@ TEST_F(P4Bounded, RequestsInFlightWaitForAnswers) {
               many.substr(4 * with_credentials.size()));
 }
 
+/// A control process that takes every question and answers none.
+struct Silent final : CredentialVerifier {
+    std::uint64_t asked = 0;
+    [[nodiscard]] bool ready() const noexcept override { return true; }
+    [[nodiscard]] Asked ask(const CheckRequest&, CheckAnswer&) noexcept override {
+        ++asked;
+        return Asked::queued;
+    }
+};
+
+TEST(P4BoundedChecks, CredentialsThatFindNoRoomToBeCheckedAreDeniedAndNothingGrows) {
+    PolicyParts parts = tight();
+    parts.limits.flows = 256;
+    parts.identity_names = {"somebody"};
+    parts.rules[0].credentials = CredentialNeed::verified;
+    parts.limits.credentials.checks_per_minute = 1000;
+    Silent control;
+    InspectorOptions options;
+    options.verifier = &control;
+    Wire wire(std::move(parts), options);
+    wire.log.keep = false;
+    const std::size_t memory = wire.memory_bytes();
+    const std::uint64_t allocations = counted_allocations();
+    wire.around_inspect = [](bool begins) { count_allocations(begins); };
+    std::deque<Connection> connections;
+    for (std::size_t i = 0; i < 2 * pending_checks_max; ++i) {
+        connections.emplace_back(wire, "192.0.2.1", static_cast<std::uint16_t>(41000 + i));
+        connections.back().open();
+        connections.back().client("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer guess" +
+                                  std::to_string(i) + "\r\n\r\n");
+    }
+    EXPECT_EQ(control.asked, pending_checks_max);
+    EXPECT_EQ(wire.dropped(Reason::credentials_pending), pending_checks_max);
+    EXPECT_EQ(wire.counters().requests_denied[static_cast<std::size_t>(Reason::credentials_unchecked)],
+              pending_checks_max);
+    for (const Left& left : wire.to_server()) EXPECT_THAT(left.payload(), IsEmpty());
+    EXPECT_EQ(wire.memory_bytes(), memory);
+    EXPECT_EQ(counted_allocations(), allocations) << "the packet path allocated";
+    wire.around_inspect = nullptr;
+}
+
 /// A sink that never has room: the control process is away and the ring is full.
 class FullSink final : public EventSink {
   public:
