@@ -128,6 +128,8 @@ class Flow:
             if self.answers_counted_to < len(self.outcome.answers):
                 self.answers_counted_to, self.answers = len(self.outcome.answers), len(ANSWER.findall(self.outcome.answers))
             return self.answers < self.answers_due and now - max(self.since, self.heard_at) < self.patience.answer
+        if op.ack is None:
+            return False
         wanted = op.ack - self.knocked
         if self.life and self.life.acked >= wanted or self.silences >= self.patience.silences > 0:
             return False
