@@ -1,5 +1,4 @@
 """Real clients that work through the appliance with credentials, and traffic that is legal but odd. Each raises if anything went wrong."""
-import contextlib
 import hashlib
 import json
 import os
@@ -8,12 +7,11 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 
 from database import CACHE, PORT
-from lab import OWNER, SERVER, STRANGER
+from lab import SERVER, STRANGER
 from net import SERVER_V6, namespace
 
 CLIENTS = pathlib.Path(__file__).resolve().parent / "clients"

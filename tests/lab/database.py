@@ -79,7 +79,11 @@ class Database:
 
     def stop(self):
         if self.process:
-            stop(self.process, seconds=60)
+            try:
+                stop(self.process, seconds=60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         shutil.rmtree(self.folder / "data", ignore_errors=True)
 
     def ask(self, method, path, body=None, seconds=120):
@@ -104,7 +108,8 @@ class Database:
     def executions(self):
         """{client: [Execution]} since the last call."""
         text = self.audit.read_bytes()
-        lines, self.read = text[self.read:].splitlines(), len(text)
+        end = text.rfind(b"\n") + 1
+        lines, self.read = text[self.read:end].splitlines(), end
         found = collections.defaultdict(list)
         for line in lines:
             address, port, method, uri, credentials = line.decode().split("\t")

@@ -51,7 +51,12 @@ class Appliance:
         shutil.rmtree(store, ignore_errors=True)
         self.processes = [self.network.start_control(self.policy, socket, store, self.folder / "control.log"),
                           self.network.start_dataplane(self.policy, socket, self.folder / "dataplane.log")]
-        wait_until(self.passes, 120, f"a ping passes the data plane ({self.folder / 'dataplane.log'})")
+        try:
+            wait_until(self.passes, 120, f"a ping passes the data plane ({self.folder / 'dataplane.log'})")
+        except BaseException:
+            for process in self.processes:
+                process.kill()
+            raise
         return self
 
     def passes(self):
@@ -63,10 +68,10 @@ class Appliance:
             if process.poll() is not None:
                 raise RuntimeError(f"a process of the appliance ended with {process.returncode}; see {self.folder}/*.log")
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         codes = [stop(process) for process in reversed(self.processes)]
         self.network.straight_wire(True)
-        if any(codes):
+        if any(codes) and kind is None:
             raise RuntimeError(f"the appliance's processes ended with {codes}; see {self.folder}/*.log")
 
 
@@ -314,7 +319,10 @@ def main(arguments):
     runs = []
     for server in servers:
         print(f"{NAMES[server]}", flush=True)
-        runs.append(Run(server, options).all())
+        try:
+            runs.append(Run(server, options).all())
+        except Missing as missing:
+            sys.exit(f"lab: {missing}")
     print()
     for run in runs:
         print(table(run))
