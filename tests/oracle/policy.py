@@ -63,10 +63,8 @@ class Policy:
 
     def verdicts(self, source, service, request):
         """What the policy says to each thing that the request may do: {FORWARDS}, {DENIES}, both where the classes are arguable, or
-        nothing if no database does anything. What the databases do differently is `unknown`, as the catalogue's page says."""
-        done = {classes for classes in self.databases.operations(request.method, request.target).values() if classes}
-        if len(done) > 1 and not frozenset.intersection(*done):
-            done = {frozenset({"unknown"})}
+        nothing if no database does anything."""
+        done = routes.settled(self.databases.operations(request.method, request.target))
         return {frozenset(self.decide(source, service, request.method, request.credentials, operation) for operation in classes) for classes in done}
 
     def slips(self, source, service, request):

@@ -272,8 +272,7 @@ def judge_observed(model, document, cases, frames, folder):
                 expected = None  # forwarded by a rule on trial, which reports
             if expected and action != expected:
                 wrong.setdefault(number, f"reported as {action}, the policy says {expected}: {text[:200]!r}")
-            done = {found for found in databases.operations(method, target).values() if found}
-            classes = frozenset().union(*done) if len(done) < 2 or frozenset.intersection(*done) else {"unknown"}
+            classes = frozenset().union(*routes.settled(databases.operations(method, target)))
             if operation not in classes:
                 wrong.setdefault(number, f"{method.decode()} {target.decode('latin-1')} is classed {operation}, not {sorted(classes)}")
     return wrong

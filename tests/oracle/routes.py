@@ -110,3 +110,13 @@ class Databases:
             return {"elasticsearch": done, "opensearch": done}
         method = b"GET" if method == b"HEAD" else method
         return {"elasticsearch": self.elasticsearch.handler(method, path), "opensearch": self.opensearch.handler(method, path)}
+
+
+def settled(done):
+    """[{class, …}] that count of what `operations` found. Where the databases do different things: the one that manages or more if one does, else
+    `unknown`, since neither who may read nor who may write may do the other."""
+    found = {classes for classes in done.values() if classes}
+    if len(found) < 2 or frozenset.intersection(*found):
+        return found
+    grave = {classes for classes in found if classes & {"manage", "security"}}
+    return grave or {frozenset({"unknown"})}
