@@ -150,6 +150,7 @@ TEST(Catalogue, NeitherAReaderNorAWriterGetsWhatServersDoDifferently) {
         EXPECT_EQ(operation("GET", std::string{"/customers/_doc/"} + name), "read") << name;
         EXPECT_EQ(operation("POST", std::string{"/customers/customer/"} + name), "read") << name;
     }
+    EXPECT_EQ(operation("GET", "/customers/_doc/_mapping"), "info");
 }
 
 // 5.x to 7.x route these to the mapping even behind `_doc`; as a document's id they would pass for a write.
