@@ -31,8 +31,8 @@ struct Packet {
     Classified what;
     FlowKey key;
     std::uint32_t hint = no_index;  ///< of the flow, for FlowTable::find()
-    Verdict* verdict = nullptr;  ///< null for a frame of an earlier burst
-    bool departed = false;       ///< left already, is only being read
+    Verdict* verdict = nullptr;     ///< null for a frame of an earlier burst
+    bool departed = false;          ///< left already, is only being read
 
     [[nodiscard]] bool is_from_client() const noexcept { return what.role == Role::to_service; }
     [[nodiscard]] bool has(std::uint8_t flag) const noexcept { return (decoded.tcp_flags & flag) != 0; }
