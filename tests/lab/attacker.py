@@ -144,6 +144,8 @@ class Flow:
         return False
 
     def send_again(self, end, send):
+        if self.case.legal and self.life.first != 0:  # the case's stream is what the first life says
+            return
         at = max(self.life.acked, self.case.begin)
         for start in range(at, min(end, at + 20 * SEGMENT), SEGMENT):
             send(self.segment(ACK | PSH, start, self.case.stream[start - self.case.begin:min(end - self.case.begin, start - self.case.begin + SEGMENT)]))
@@ -162,7 +164,7 @@ class Flow:
         if self.life.acked > self.progress:
             self.progress, self.resends = self.life.acked, 0
         end = self.case.begin + len(self.case.stream)
-        if self.life.acked < end and self.resends < self.patience.resends:
+        if self.life.acked < end and self.resends < self.patience.resends and not (self.case.legal and self.life.first != 0):
             if self.resends == 0 or now - self.since >= self.patience.again:
                 self.resends, self.since = self.resends + 1, now
                 self.send_again(end, send)
