@@ -107,6 +107,7 @@ class Reader {
         parts_.mode = mode_of(member(document_, "mode")).value_or(Mode::enforce);
         parts_.default_action = action_of(member(member(document_, "default"), "action"), Action::reject);
         transit(member(document_, "transit"));
+        parts_.reassemble_fragments = is_word(member(document_, "fragments"), "reassemble");
         limits(member(document_, "limits"));
         zones(member(document_, "zones"));
         identities(member(document_, "identities"));
@@ -150,6 +151,7 @@ class Reader {
         number(value, "credential_accepted_seconds", limits.credentials.accepted_seconds);
         number(value, "credential_refused_seconds", limits.credentials.refused_seconds);
         number(value, "credential_checks_per_minute", limits.credentials.checks_per_minute);
+        number(value, "fragments", limits.fragments);
         at_most("line_bytes", limits.head.line_bytes, "head_bytes", limits.head.head_bytes);
         at_most("held_segments_per_flow", limits.held_segments_per_flow, "held_segments",
                 limits.held_segments);

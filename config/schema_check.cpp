@@ -20,9 +20,8 @@ using nlohmann::json;
 
 /// The design knows them, later versions will accept them; until then a policy that relies on them must not
 /// load.
-constexpr std::array<std::string_view, 11> keys_of_later_versions = {
-    "paths", "apis",     "expires",       "owner",   "reason",    "record",
-    "tags",  "severity", "health_checks", "patches", "reassemble"};
+constexpr std::array<std::string_view, 10> keys_of_later_versions = {
+    "paths", "apis", "expires", "owner", "reason", "record", "tags", "severity", "health_checks", "patches"};
 
 bool is_of_later_version(std::string_view word) {
     return std::find(keys_of_later_versions.begin(), keys_of_later_versions.end(), word) !=

@@ -31,6 +31,7 @@ void put_counters(Json& json, const Counters& counters) {
     json["frames_made"] = by_side(counters.frames_made);
     json["frames_shortened"] = counters.frames_shortened;
     json["frames_held"] = counters.frames_held;
+    json["frames_reassembled"] = counters.frames_reassembled;
     json["bytes_in"] = by_side(counters.bytes_in);
     json["bytes_forwarded"] = by_side(counters.bytes_forwarded);
     json["connections"] = counters.connections;

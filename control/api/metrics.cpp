@@ -90,8 +90,11 @@ void add_data_plane(Families& families) {
     families.by_worker(MetricType::Counter, "frames_shortened_total",
                        "Frames forwarded without their denied end; part of frames_forwarded",
                        &Counters::frames_shortened);
-    families.by_worker(MetricType::Gauge, "frames_held", "Frames that wait for earlier bytes",
-                       &Counters::frames_held);
+    families.by_worker(MetricType::Gauge, "frames_held",
+                       "Frames that wait for earlier bytes or for other fragments", &Counters::frames_held);
+    families.by_worker(MetricType::Counter, "frames_reassembled_total",
+                       "Fragments that went into the frame of another fragment",
+                       &Counters::frames_reassembled);
     families.by_reason("frames_dropped_total", "Frames not forwarded", &Counters::frames_dropped);
     families.by_reason("frames_would_drop_total", "Frames forwarded only because of observe mode",
                        &Counters::frames_would_drop);

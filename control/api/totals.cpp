@@ -18,6 +18,7 @@ void add(Counters& sum, const Counters& part) {
     add(sum.frames_made, part.frames_made);
     sum.frames_shortened += part.frames_shortened;
     sum.frames_held += part.frames_held;
+    sum.frames_reassembled += part.frames_reassembled;
     add(sum.frames_dropped, part.frames_dropped);
     add(sum.frames_would_drop, part.frames_would_drop);
     sum.connections += part.connections;

@@ -197,6 +197,7 @@ int run_worker(void* argument) {
 struct Dispatcher {
     std::array<std::uint16_t, 2> ports{};
     HashSecret secret;
+    Sharing sharing = Sharing::connection;
     std::vector<MbufRing> to_worker;
     std::vector<MbufRing> from_worker;
     Polling polling = Polling::adaptive;
@@ -234,7 +235,9 @@ int run_dispatcher(void* argument) {
         const std::uint16_t count = source.receive(frames, sides);
         for (std::uint16_t i = 0; i < count; ++i) {
             frames[i]->port = static_cast<std::uint16_t>(sides[i]);
-            rte_ring* ring = dispatcher.to_worker[owner_of(frames[i], dispatcher.secret, workers)].get();
+            rte_ring* ring =
+                dispatcher.to_worker[owner_of(frames[i], dispatcher.secret, workers, dispatcher.sharing)]
+                    .get();
             dispatcher.overflow[static_cast<std::size_t>(sides[i])].fetch_add(enqueue(ring, {&frames[i], 1}),
                                                                               std::memory_order_relaxed);
         }
@@ -290,6 +293,7 @@ class Appliance {
             return tl::unexpected(std::string{"no random numbers"});
         }
         inspecting.verify_checksums = !options_.ignore_checksums;
+        inspecting.packet_bytes_max = std::min(outside_.packet_bytes_max(), inside_.packet_bytes_max());
         const std::array<std::uint16_t, 2> ports = {outside_.id(), inside_.id()};
         const bool spread_by_ports =
             outside_.receive_queues() >= options_.workers && inside_.receive_queues() >= options_.workers &&
@@ -298,6 +302,7 @@ class Appliance {
             dispatcher_ = std::make_unique<Dispatcher>();
             dispatcher_->ports = ports;
             dispatcher_->secret = inspecting.secret;
+            dispatcher_->sharing = sharing_of(*policy_.policy);
             dispatcher_->polling = options_.polling;
         }
         for (std::uint32_t i = 0; i < options_.workers; ++i) {
@@ -305,8 +310,8 @@ class Appliance {
             worker.polling = options_.polling;
             inspecting.verifier = &worker.checks;
             worker.inspector = std::make_unique<Inspector>(policy_.policy, reporting_.sink(i), inspecting);
-            worker.exchange = std::make_unique<Exchange>(
-                *worker.inspector, pool_, policy_.policy->limits().held_segments, frame_bytes_end_);
+            worker.exchange = std::make_unique<Exchange>(*worker.inspector, pool_,
+                                                         policy_.policy->frames_kept_max(), frame_bytes_end_);
             if (spread_by_ports) {
                 const auto queue = static_cast<std::uint16_t>(i);
                 worker.source = std::make_unique<PortSource>(ports, queue);
@@ -448,7 +453,7 @@ int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
     PoolNeeds pool_needs;
     pool_needs.frames = 4U * ring_descriptors * options.workers +
                         lcores * (RTE_MEMPOOL_CACHE_MAX_SIZE + 4U * burst_frames) +
-                        options.workers * (policy.policy->limits().held_segments + 2U * worker_ring_frames);
+                        options.workers * (policy.policy->frames_kept_max() + 2U * worker_ring_frames);
     pool_needs.frame_bytes_max = std::max(outside_name->frame_room_bytes(), inside_name->frame_room_bytes());
     // What one port may have cut, or the other would not take.
     const std::uint32_t frame_bytes_end =
@@ -470,10 +475,12 @@ int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
         return fail(reporting.error());
     }
     {
-        // Both or none: a connection whose two directions were spread differently would be torn apart.
+        // Both or none: a connection whose two directions were spread differently would be torn apart. None
+        // where fragments are put together: devices spread them by other fields than whole segments.
         const auto workers = static_cast<std::uint16_t>(options.workers);
-        const bool spread =
-            Port::can_spread(*outside_name, workers) && Port::can_spread(*inside_name, workers);
+        const bool spread = sharing_of(*policy.policy) == Sharing::connection &&
+                            Port::can_spread(*outside_name, workers) &&
+                            Port::can_spread(*inside_name, workers);
         const PortSetup setup{.queues = spread ? workers : std::uint16_t{1}};
         auto outside = Port::open(*outside_name, *pool, setup);
         if (!outside) {

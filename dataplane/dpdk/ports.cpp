@@ -425,6 +425,15 @@ Port::~Port() {
     }
 }
 
+std::uint32_t Port::packet_bytes_max() const noexcept {
+    // What DPDK says of af_packet (22.11) is its own default, whatever the interface's.
+    if (ifreq answer{}; !interface_.empty() && ask_kernel(interface_, SIOCGIFMTU, answer)) {
+        return answer.ifr_mtu < 0 ? 0U : static_cast<std::uint32_t>(answer.ifr_mtu);
+    }
+    std::uint16_t mtu = 0;
+    return rte_eth_dev_get_mtu(id_, &mtu) == 0 ? mtu : RTE_ETHER_MTU;
+}
+
 bool Port::link_up() const noexcept {
     if (ifreq answer{}; !interface_.empty()) {
         return ask_kernel(interface_, SIOCGIFFLAGS, answer) &&

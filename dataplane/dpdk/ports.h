@@ -99,6 +99,8 @@ class Port {
     [[nodiscard]] std::uint16_t id() const noexcept { return id_; }
     [[nodiscard]] std::uint16_t receive_queues() const noexcept { return receive_queues_; }
     [[nodiscard]] std::uint16_t transmit_queues() const noexcept { return transmit_queues_; }
+    /// The longest IP packet that the port takes.
+    [[nodiscard]] std::uint32_t packet_bytes_max() const noexcept;
     [[nodiscard]] bool link_up() const noexcept;
     /// Takes the link down or up; false where the device cannot.
     [[nodiscard]] bool set_link(bool up) noexcept;

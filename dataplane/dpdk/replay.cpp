@@ -133,11 +133,12 @@ class RemoveAtEnd {
     AskAndWait verifier(reporting);
     inspecting.credential_key = replay_credential_key;
     inspecting.verifier = &verifier;
-    const std::uint32_t held = policy.policy->limits().held_segments;
+    const std::uint32_t kept = policy.policy->frames_kept_max();
+    const Sharing sharing = sharing_of(*policy.policy);
     std::vector<Shard> shards(options.workers);
     for (std::uint32_t i = 0; i < options.workers; ++i) {
         shards[i].inspector = std::make_unique<Inspector>(policy.policy, reporting.sink(i), inspecting);
-        shards[i].exchange = std::make_unique<Exchange>(*shards[i].inspector, pool, held);
+        shards[i].exchange = std::make_unique<Exchange>(*shards[i].inspector, pool, kept);
     }
     TimedSink sink(port.id());
     std::array<rte_mbuf*, 32> burst{};
@@ -164,7 +165,7 @@ class RemoveAtEnd {
                                              rte_mbuf_timestamp_t*) *
                           1000U;
             const Side side = Side::outside;  // the inspector goes by the service instead
-            shards[owner_of(burst[i], replay_secret, options.workers)].exchange->inspect(
+            shards[owner_of(burst[i], replay_secret, options.workers, sharing)].exchange->inspect(
                 {&burst[i], 1}, {&side, 1}, {&sink.now_ns, 1}, sink);
         }
         frames += count;
@@ -223,8 +224,7 @@ int run_replay(const DataplaneOptions& options, const LoadedPolicy& policy) {
     name.device = "net_pcap0";
     name.arguments = "rx_pcap=" + source + ",tx_pcap=" + raw;
     PoolNeeds pool_needs;
-    pool_needs.frames =
-        4096 + 1024U * options.workers + policy.policy->limits().held_segments * options.workers;
+    pool_needs.frames = 4096 + 1024U * options.workers + policy.policy->frames_kept_max() * options.workers;
     pool_needs.frame_bytes_max = capture->frame_bytes_max;
     auto eal = Eal::start({.ports = {name},
                            .workers = 1,

@@ -15,20 +15,29 @@ namespace {
 
 }  // namespace
 
-std::uint32_t owner_of(rte_mbuf* frame, const HashSecret& secret, std::uint32_t workers) noexcept {
-    DecodedFrame decoded;
-    if (workers == 1 || decode({rte_pktmbuf_mtod(frame, const std::byte*), frame->data_len},
-                               VerifyTcpChecksum::no, decoded) != DecodeOutcome::tcp) {
+std::uint32_t owner_of(rte_mbuf* frame, const HashSecret& secret, std::uint32_t workers,
+                       Sharing sharing) noexcept {
+    if (workers == 1) {
         return 0;
+    }
+    DecodedFrame decoded;
+    const DecodeOutcome outcome =
+        decode({rte_pktmbuf_mtod(frame, const std::byte*), frame->data_len}, VerifyTcpChecksum::no, decoded);
+    const bool by_addresses = sharing == Sharing::addresses;
+    if (outcome != DecodeOutcome::tcp && !(by_addresses && outcome == DecodeOutcome::fragment)) {
+        return 0;
+    }
+    if (by_addresses) {
+        return symmetric_hash(secret, decoded.source, 0, decoded.destination, 0) % workers;
     }
     return symmetric_hash(secret, decoded.source, decoded.source_port, decoded.destination,
                           decoded.destination_port) %
            workers;
 }
 
-Exchange::Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t held_segments,
+Exchange::Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t frames_kept_max,
                    std::uint32_t frame_bytes_end)
-    : inspector_(inspector), pool_(pool), frame_bytes_end_(frame_bytes_end), output_(held_segments) {
+    : inspector_(inspector), pool_(pool), frame_bytes_end_(frame_bytes_end), output_(frames_kept_max) {
     departing_.reserve(output_.departures.capacity());
     leaving_.reserve(output_.departures.capacity());
 }
@@ -52,7 +61,8 @@ void Exchange::inspect(std::span<rte_mbuf* const> frames, std::span<const Side> 
                            .time_ns = times_ns[i],
                            .handle = frame,
                            .arrived = sides[i],
-                           .checksum_good = checksum_good(frame)};
+                           .checksum_good = checksum_good(frame),
+                           .room = static_cast<std::uint32_t>(frame->buf_len - frame->data_off)};
     }
     output_.clear();
     inspector_.inspect(std::span{burst_}.first(count), output_);

@@ -15,10 +15,17 @@
 
 namespace springlatch {
 
-/// Which of `workers` owns this frame's connection, in both directions; fragments and everything that is not
-/// TCP belong to the first.
-[[nodiscard]] std::uint32_t owner_of(rte_mbuf* frame, const HashSecret& secret,
-                                     std::uint32_t workers) noexcept;
+/// What two frames must share to be sure of the same worker: fragments have no ports, so where they are put
+/// together, it is the addresses.
+enum class Sharing : std::uint8_t { connection, addresses };
+[[nodiscard]] inline Sharing sharing_of(const CompiledPolicy& policy) noexcept {
+    return policy.parts().reassemble_fragments ? Sharing::addresses : Sharing::connection;
+}
+
+/// Which of `workers` owns this frame's connection, in both directions; what is neither TCP nor (by
+/// addresses) a fragment belongs to the first.
+[[nodiscard]] std::uint32_t owner_of(rte_mbuf* frame, const HashSecret& secret, std::uint32_t workers,
+                                     Sharing sharing) noexcept;
 
 /// Where a worker's frames go. Takes ownership of every mbuf.
 class FrameSink {
@@ -31,9 +38,9 @@ class FrameSink {
 /// Turns bursts of mbufs into frames for the inspector and departures into mbufs for a sink.
 class Exchange {
   public:
-    /// Frames of `frame_bytes_end` bytes or more are dropped: the port may have cut them, or the other one
-    /// would not take them.
-    Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t held_segments,
+    /// `frames_kept_max`: the policy's. Frames of `frame_bytes_end` bytes or more are dropped: the port may
+    /// have cut them, or the other one would not take them.
+    Exchange(Inspector& inspector, rte_mempool* pool, std::uint32_t frames_kept_max,
              std::uint32_t frame_bytes_end = UINT32_MAX);
 
     /// `frames`: at most burst_frames_max mbufs whose side is sides[i]; times_ns as Frame::time_ns. Owned

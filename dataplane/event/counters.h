@@ -9,7 +9,8 @@ namespace springlatch {
 
 /// Every number counts since the worker's start. Each frame taken in is counted once among forwarded, dropped
 /// and (while it waits) held:
-///   frames_in = frames_forwarded + sum(frames_dropped) + frames_held. Made frames are apart.
+///   frames_in = frames_forwarded + sum(frames_dropped) + frames_held + frames_reassembled.
+/// Made frames are apart.
 struct Counters {
     std::array<std::uint64_t, 2> frames_in{};  ///< [Side]
     std::array<std::uint64_t, 2> bytes_in{};
@@ -17,9 +18,10 @@ struct Counters {
         frames_forwarded{};  ///< by the side on which they left; shortened ones included
     std::array<std::uint64_t, 2> bytes_forwarded{};
     std::array<std::uint64_t, 2>
-        frames_made{};                   ///< resets and replies of our own, by the side on which they left
-    std::uint64_t frames_shortened = 0;  ///< part of frames_forwarded
-    std::uint64_t frames_held = 0;       ///< a gauge: waiting for earlier bytes now
+        frames_made{};                     ///< resets and replies of our own, by the side on which they left
+    std::uint64_t frames_shortened = 0;    ///< part of frames_forwarded
+    std::uint64_t frames_held = 0;         ///< a gauge: waiting for earlier bytes or other fragments now
+    std::uint64_t frames_reassembled = 0;  ///< fragments that went into the frame of another fragment
     std::array<std::uint64_t, reason_count>
         frames_dropped{};  ///< by reason; frames of cut connections are connection_cut
     std::array<std::uint64_t, reason_count>

@@ -6,6 +6,7 @@
 namespace springlatch {
 namespace {
 
+constexpr std::uint8_t protocol_tcp = 6;
 constexpr std::uint8_t protocol_udp = 17;
 constexpr std::uint8_t protocol_icmpv6 = 58;
 
@@ -53,10 +54,26 @@ constexpr std::array<std::uint16_t, 7> tunnel_ports = {4789, 8472, 6081, 3544, 6
     return {Role::refused, reason, no_service, no_service};
 }
 
+/// Only the plainest headers: what stands in front of a fragment is thrown away with its frame.
+[[nodiscard]] Classified classify_fragment(const DecodedFrame& decoded) noexcept {
+    constexpr int plain_v6_bytes = 40 + 8;  // the fragment header alone
+    if (decoded.has_ip_options) {
+        return refused(Reason::ip_options);
+    }
+    if (decoded.is_v6 && decoded.l4_offset - decoded.l3_offset != plain_v6_bytes) {
+        return refused(Reason::extension_headers);
+    }
+    return {Role::fragment, Reason::none, no_service, no_service};
+}
+
 /// An IP packet without readable TCP header.
 [[nodiscard]] Classified classify_ip(DecodeOutcome outcome, const DecodedFrame& decoded,
                                      const CompiledPolicy& policy) noexcept {
     const bool towards = policy.is_protected(decoded.destination);
+    if (outcome == DecodeOutcome::fragment && policy.parts().reassemble_fragments &&
+        (towards || (decoded.protocol == protocol_tcp && policy.is_protected(decoded.source)))) {
+        return classify_fragment(decoded);
+    }
     if (outcome == DecodeOutcome::bad_tcp_header) {
         return towards || policy.is_protected(decoded.source) ? refused(Reason::malformed_tcp) : Classified{};
     }

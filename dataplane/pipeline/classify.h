@@ -15,6 +15,7 @@ enum class Role : std::uint8_t {
     to_service,    ///< a TCP segment towards a service
     from_service,  ///< a TCP segment from a service
     either,        ///< both ends are services: the connection's own direction decides
+    fragment,      ///< part of a datagram towards or from a protected address that is to be put together
 };
 
 struct Classified {

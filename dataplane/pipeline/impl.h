@@ -1,6 +1,7 @@
 #pragma once
 // The inspector's inside, spread over one file a subject:
 //   inspector.cpp   the burst loop, transit, what leaves and what is counted
+//   fragments.cpp   fragments put together, then judged as one frame
 //   handshake.cpp   SYN, SYN-ACK, the third packet; connections without state
 //   client.cpp      segments of the client: acceptance, the in-order gate, retransmissions
 //   requests.cpp    the client's byte stream read as HTTP requests, and the verdict on each
@@ -13,6 +14,7 @@
 #include <string_view>
 
 #include "dataplane/flow/half_open.h"
+#include "dataplane/flow/reassembly.h"
 #include "dataplane/flow/table.h"
 #include "dataplane/packet/decode.h"
 #include "dataplane/pipeline/classify.h"
@@ -86,6 +88,8 @@ class Inspector::Impl {
     // inspector.cpp
     void set_time(std::uint64_t now_ns) noexcept;
     void prepare(Packet& packet) noexcept;
+    /// Decodes, classifies and finds the key; nothing is counted.
+    void identify(Packet& packet) noexcept;
     void process(Packet& packet) noexcept;
     void resolve_direction(Packet& packet) noexcept;
     [[nodiscard]] bool checksum_good(const Packet& packet) const noexcept;
@@ -99,6 +103,12 @@ class Inspector::Impl {
     /// once and is only kept for reading.
     void hold(Packet& packet, std::uint32_t index, bool leaves_now) noexcept;
     void sweep() noexcept;
+
+    // fragments.cpp
+    void reassemble(Packet& packet) noexcept;
+    void judge_whole(Packet& packet, const Reassembler::Result& result) noexcept;
+    void lose_fragments(const LostFragments& lost) noexcept;
+    void sweep_fragments() noexcept;
 
     // handshake.cpp
     void syn_from_client(Packet& packet) noexcept;
@@ -210,6 +220,7 @@ class Inspector::Impl {
     RetainedPool retained_;
     OpenHeads heads_;
     CredentialCache credentials_;
+    std::unique_ptr<Reassembler> reassembler_;  ///< null where the policy refuses fragments
     Counters counters_;
     std::vector<Packet> packets_;
     Output* out_ = nullptr;

@@ -26,9 +26,9 @@ constexpr std::size_t side_index(Side side) noexcept {
 
 }  // namespace
 
-Output::Output(std::uint32_t held_segments) : verdicts{}, made_(made_frames_max) {
-    departures.reserve(burst_frames_max + made_frames_max + held_segments);
-    freed.reserve(2 * burst_frames_max + held_segments);
+Output::Output(std::uint32_t frames_kept_max) : verdicts{}, made_(made_frames_max) {
+    departures.reserve(burst_frames_max + made_frames_max + frames_kept_max);
+    freed.reserve(2 * burst_frames_max + frames_kept_max);
 }
 
 void Output::clear() noexcept {
@@ -81,12 +81,18 @@ Inspector::Impl::Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& e
       heads_(policy_->limits().open_heads, policy_->limits().head.head_bytes + 2),
       credentials_(policy_->limits().credentials, policy_->parts().identity_names.size(),
                    options.credential_key, options.verifier),
+      // Observe mode forwards every frame as it came.
+      reassembler_(policy_->parts().reassemble_fragments && !observing_
+                       ? std::make_unique<Reassembler>(policy_->limits().fragments, options.packet_bytes_max,
+                                                       options.secret)
+                       : nullptr),
       packets_(burst_frames_max) {}
 
 std::size_t Inspector::Impl::memory_bytes() const noexcept {
     return table_.memory_bytes() + std::size_t{policy_->limits().flows} * sizeof(HalfOpen) +
            held_.memory_bytes() + retained_.memory_bytes() + heads_.memory_bytes() +
-           credentials_.memory_bytes() + packets_.capacity() * sizeof(Packet);
+           credentials_.memory_bytes() + packets_.capacity() * sizeof(Packet) +
+           (reassembler_ ? reassembler_->memory_bytes() : 0);
 }
 
 void Inspector::Impl::set_time(std::uint64_t now_ns) noexcept {
@@ -141,10 +147,24 @@ void Inspector::Impl::finish(std::uint64_t now_ns, Output& out) noexcept {
             forget(i);
         }
     }
+    while (reassembler_) {
+        const LostFragments lost = reassembler_->take_any();
+        if (lost.frames == 0) {
+            break;
+        }
+        lose_fragments(lost);
+    }
 }
 
 /// Everything that can be known of a frame without touching flow state.
 void Inspector::Impl::prepare(Packet& packet) noexcept {
+    identify(packet);
+    const std::size_t side = side_index(packet.frame.arrived);
+    ++counters_.frames_in[side];
+    counters_.bytes_in[side] += packet.frame.bytes.size();
+}
+
+void Inspector::Impl::identify(Packet& packet) noexcept {
     const DecodeOutcome outcome = decode(packet.frame.bytes, VerifyTcpChecksum::no, packet.decoded);
     packet.what = classify(packet.frame.bytes, outcome, packet.decoded, *policy_);
     const DecodedFrame& decoded = packet.decoded;
@@ -152,6 +172,7 @@ void Inspector::Impl::prepare(Packet& packet) noexcept {
         case Role::transit:
         case Role::refused:
         case Role::either:
+        case Role::fragment:
             break;
         case Role::to_service:
             packet.key = flow_key(options_.secret, decoded.source, decoded.source_port, decoded.destination,
@@ -165,11 +186,11 @@ void Inspector::Impl::prepare(Packet& packet) noexcept {
             break;
     }
     if (options_.sides_by_service) {
-        packet.frame.arrived = packet.what.role == Role::from_service ? Side::inside : Side::outside;
+        const bool from_inside =
+            packet.what.role == Role::from_service ||
+            (packet.what.role == Role::fragment && !policy_->is_protected(decoded.destination));
+        packet.frame.arrived = from_inside ? Side::inside : Side::outside;
     }
-    const std::size_t side = side_index(packet.frame.arrived);
-    ++counters_.frames_in[side];
-    counters_.bytes_in[side] += packet.frame.bytes.size();
 }
 
 /// A connection between two services: whoever sent the SYN is the client.
@@ -209,6 +230,9 @@ void Inspector::Impl::process(Packet& packet) noexcept {
         case Role::transit:
         case Role::either:
             pass(packet);
+            return;
+        case Role::fragment:
+            reassemble(packet);
             return;
         case Role::refused:
             if (packet.what.reason != Reason::malformed_ip && packet.what.reason != Reason::bad_checksum &&
@@ -346,6 +370,9 @@ void Inspector::Impl::sweep() noexcept {
         if (over && silent < 0x8000'0000U) {
             forget(sweep_at_);
         }
+    }
+    if (reassembler_) {
+        sweep_fragments();
     }
     counters_.flows = table_.size();
     counters_.half_open_evicted = half_open_.evicted();

@@ -43,6 +43,8 @@ struct Frame {
     FrameHandle handle = nullptr;
     Side arrived = Side::outside;
     bool checksum_good = false;  ///< the NIC verified IP and TCP checksums
+    std::uint32_t room = 0;  ///< bytes that may be written from bytes.data() on, if more than bytes.size();
+                             ///< where fragments are put together
 };
 
 enum class Fate : std::uint8_t { forward, hold, drop };
@@ -68,8 +70,8 @@ inline constexpr std::size_t made_frame_bytes_max = 512;
 /// Results of one inspect(): memory for the worst case is taken at construction.
 class Output {
   public:
-    /// `held_segments`: the policy's limit, since one frame may release them all.
-    explicit Output(std::uint32_t held_segments);
+    /// `frames_kept_max`: the policy's, since one frame may release them all.
+    explicit Output(std::uint32_t frames_kept_max);
     void clear() noexcept;
 
     std::array<Verdict, burst_frames_max> verdicts;  ///< [i] belongs to the i-th frame of the burst
@@ -91,6 +93,7 @@ struct InspectorOptions {
     bool verify_checksums = true;            ///< false: captures taken on a sender with checksum offload
     bool sides_by_service =
         false;  ///< replay: a frame is from inside if it comes from a service, whatever port it arrived on
+    std::uint32_t packet_bytes_max = 65535;  ///< IP packets longer than this are not made out of fragments
 };
 
 class Inspector {

@@ -104,6 +104,7 @@ struct Limits {
     std::uint32_t retained_bytes = 8U << 20U;  ///< copies of unacknowledged control bytes, per worker
     std::uint32_t open_heads = 512;            ///< heads that came in pieces, per worker
     std::uint32_t requests_in_flight = 64;     ///< per connection; at most 64
+    std::uint32_t fragments = 4096;            ///< datagrams whose fragments are put together, per worker
     CredentialLimits credentials;
 };
 
@@ -139,6 +140,8 @@ class CompiledPolicy {
         bool transit_forward = true;
         bool tunnels_allowed =
             false;  ///< IP-in-IP, 6in4, GRE, VXLAN, Geneve, Teredo, ESP/AH towards a service's address
+        bool reassemble_fragments =
+            false;  ///< TCP from, and anything towards, a service's address; else fragments are refused
         std::vector<std::string> zone_names;
         RangeMap zones;  ///< address → zone index
         std::vector<std::string> identity_names;
@@ -154,6 +157,10 @@ class CompiledPolicy {
     [[nodiscard]] Action default_action() const noexcept { return parts_.default_action; }
     [[nodiscard]] const Limits& limits() const noexcept { return parts_.limits; }
     [[nodiscard]] const Parts& parts() const noexcept { return parts_; }
+    /// Frames that an inspector keeps at most from one burst to the next.
+    [[nodiscard]] std::uint32_t frames_kept_max() const noexcept {
+        return parts_.limits.held_segments + (parts_.reassemble_fragments ? parts_.limits.fragments : 0);
+    }
 
     /// The service at address:port, or no_service.
     [[nodiscard]] std::uint16_t service_at(const IpAddress& address, std::uint16_t port) const noexcept {

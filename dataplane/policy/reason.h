@@ -62,6 +62,7 @@ enum class Reason : std::uint8_t {
     multipath,              ///< Multipath TCP: one byte stream over several connections
     credentials_pending,    ///< the segment waits for its credentials' check: TCP sends it again
     credentials_unchecked,  ///< nobody could check them, or not in time
+    fragment_timeout,       ///< not all fragments of a datagram came in time
     count_                  ///< not a reason
 };
 
@@ -114,7 +115,8 @@ inline constexpr std::array<std::string_view, reason_count> reason_names = {"non
                                                                             "link_down",
                                                                             "multipath",
                                                                             "credentials_pending",
-                                                                            "credentials_unchecked"};
+                                                                            "credentials_unchecked",
+                                                                            "fragment_timeout"};
 
 /// The name operators see; "unknown" for a value that is no reason.
 [[nodiscard]] constexpr std::string_view name_of(Reason reason) noexcept {

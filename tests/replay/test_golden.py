@@ -198,7 +198,8 @@ def test_the_numbers_of_the_summary_add_up(replay, name):
     summary = result.summary
     frames = captured_frames(name)
     assert total(summary["frames_in"]) == len(frames)
-    assert total(summary["frames_in"]) == total(summary["frames_forwarded"]) + total(summary["frames_dropped"]) + total(summary.get("frames_held", 0))
+    assert total(summary["frames_in"]) == total(summary["frames_forwarded"]) + total(summary["frames_dropped"]) + total(summary.get("frames_held", 0)) \
+        + total(summary.get("frames_reassembled", 0))
     assert len(result.frames) == total(summary["frames_forwarded"]) + total(summary["frames_made"])
     assert total(summary["requests_allowed"]) == len(result.requests("allowed"))
     assert total(summary["requests_denied"]) == len(result.requests("denied"))

@@ -12,6 +12,7 @@
 // back once.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -94,10 +95,9 @@ struct Left {
 class Wire {
   public:
     explicit Wire(CompiledPolicy::Parts parts = PolicyParts{}, InspectorOptions options = {})
-        : held_limit_(parts.limits.held_segments),
-          policy_(std::make_shared<const CompiledPolicy>(std::move(parts))),
+        : policy_(std::make_shared<const CompiledPolicy>(std::move(parts))),
           inspector_(policy_, log, options),
-          output_(held_limit_) {}
+          output_(policy_->frames_kept_max()) {}
 
     ~Wire() {
         output_.clear();
@@ -112,9 +112,13 @@ class Wire {
     /// One frame; returns the verdict on it.
     Verdict send(Side from, const Bytes& frame) {
         auto* box = new Box{frame};
+        box->bytes.resize(std::max(frame.size(), room));
         live_.insert(box);
-        std::array<Frame, 1> burst{
-            Frame{.bytes = box->bytes, .time_ns = now_ns, .handle = box, .arrived = from}};
+        std::array<Frame, 1> burst{Frame{.bytes = {box->bytes.data(), frame.size()},
+                                         .time_ns = now_ns,
+                                         .handle = box,
+                                         .arrived = from,
+                                         .room = static_cast<std::uint32_t>(box->bytes.size())}};
         now_ns += 1000;
         output_.clear();
         if (around_inspect) around_inspect(true);
@@ -158,6 +162,7 @@ class Wire {
     std::uint64_t now_ns = 1'700'000'000'000'000'000U;
     /// Called before (true) and after (false) the inspector works on a frame.
     std::function<void(bool)> around_inspect;
+    std::size_t room = 0;  ///< of each frame, if it is more than its bytes need
     /// Called with every frame that leaves, before it is put away.
     std::function<void(const Left&)> on_leave;
 
@@ -189,7 +194,6 @@ class Wire {
         }
     }
 
-    std::uint32_t held_limit_;
     std::shared_ptr<const CompiledPolicy> policy_;
     Inspector inspector_;
     Output output_;

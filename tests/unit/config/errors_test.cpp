@@ -217,10 +217,15 @@ TEST(PolicyErrors, WhatLaterVersionsWillKnowIsRefusedNotIgnored) {
             ElementsAre("p:6:2: error: /rules/0/" + key + ": the key \"" + key +
                         "\" is not supported by this version"));
     }
+}
+
+TEST(PolicyErrors, FragmentsAreRefusedOrReassembled) {
     EXPECT_THAT(
-        with_rest(R"("fragments": "reassemble")"),
-        ElementsAre(
-            "p:6:14: error: /fragments: \"reassemble\" is not supported by this version; allowed: refuse"));
+        with_rest(R"("fragments": "reasemble")"),
+        ElementsAre("p:6:14: error: /fragments: found \"reasemble\"; allowed: refuse, reassemble; did you "
+                    "mean \"reassemble\"?"));
+    EXPECT_THAT(with_rest(R"("fragments": "reassemble", "limits": {"fragments": 63})"),
+                ElementsAre("p:6:52: error: /limits/fragments: found 63; allowed: 64 to 65536"));
 }
 
 TEST(PolicyErrors, DefaultTransitAndLimits) {

@@ -105,9 +105,10 @@ TEST(LoadPolicy, EveryKeyReachesThePolicy) {
       "services": {"s": {"protocol": "elasticsearch", "addresses": ["10.1.0.0/16", "10.1.2.0/24"], "ports": [9201, 9200], "tls": "allow"}},
       "rules": [{"id": "r", "from": ["a"], "to": ["s"], "credentials": "any", "methods": ["GET", "HEAD"], "operations": ["read"],
                  "action": "drop", "mode": "enforce"}],
-      "default": {"action": "reset"}, "transit": {"default": "drop", "tunnels": "allow"}, "fragments": "refuse",
+      "default": {"action": "reset"}, "transit": {"default": "drop", "tunnels": "allow"}, "fragments": "reassemble",
       "limits": {"head_bytes": 8192, "line_bytes": 2048, "headers": 64, "body_bytes": 1000, "idle_seconds": 60, "flows": 128,
-                 "held_segments": 32, "held_segments_per_flow": 16, "retained_bytes": 65536, "open_heads": 8, "requests_in_flight": 4}})",
+                 "held_segments": 32, "held_segments_per_flow": 16, "retained_bytes": 65536, "open_heads": 8, "requests_in_flight": 4,
+                 "fragments": 128}})",
                                      "p", {.generation = 7, .mode = std::nullopt});
     ASSERT_TRUE(loaded) << first_error(loaded);
     const CompiledPolicy::Parts& parts = loaded->policy->parts();
@@ -116,6 +117,7 @@ TEST(LoadPolicy, EveryKeyReachesThePolicy) {
     EXPECT_EQ(parts.default_action, Action::reset);
     EXPECT_FALSE(parts.transit_forward);
     EXPECT_TRUE(parts.tunnels_allowed);
+    EXPECT_TRUE(parts.reassemble_fragments);
     EXPECT_THAT(parts.zone_names, testing::ElementsAre("a"));
     ASSERT_EQ(parts.services.size(), 1U);
     EXPECT_TRUE(parts.services[0].tls_allowed);
@@ -140,6 +142,8 @@ TEST(LoadPolicy, EveryKeyReachesThePolicy) {
     EXPECT_EQ(limits.retained_bytes, 65536U);
     EXPECT_EQ(limits.open_heads, 8U);
     EXPECT_EQ(limits.requests_in_flight, 4U);
+    EXPECT_EQ(limits.fragments, 128U);
+    EXPECT_EQ(loaded->policy->frames_kept_max(), 32U + 128U);
 }
 
 TEST(LoadPolicy, APolicyOfServicesAloneIsShut) {
@@ -152,6 +156,8 @@ TEST(LoadPolicy, APolicyOfServicesAloneIsShut) {
     EXPECT_EQ(policy.default_action(), Action::reject);
     EXPECT_TRUE(policy.parts().transit_forward);
     EXPECT_FALSE(policy.parts().tunnels_allowed);
+    EXPECT_FALSE(policy.parts().reassemble_fragments);
+    EXPECT_EQ(policy.frames_kept_max(), policy.limits().held_segments);
     EXPECT_FALSE(policy.parts().services[0].tls_allowed);
     EXPECT_FALSE(policy.reachable(policy.zone_of(IpAddress::v4(1)), 0));
 }

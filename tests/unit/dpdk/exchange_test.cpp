@@ -11,6 +11,7 @@
 
 #include "dataplane/dpdk/ports.h"
 #include "dataplane/dpdk/worker.h"
+#include "tests/support/fragments.h"
 #include "tests/support/frames.h"
 #include "tests/support/policy_parts.h"
 
@@ -66,11 +67,13 @@ class RecordingSink final : public FrameSink {
 
 class ExchangeTest : public ::testing::Test {
   protected:
-    void make(std::uint32_t frame_bytes_end = UINT32_MAX) {
-        policy_ = std::make_shared<const CompiledPolicy>(test::PolicyParts{});
+    void make(std::uint32_t frame_bytes_end = UINT32_MAX, bool reassemble = false) {
+        test::PolicyParts parts;
+        parts.reassemble_fragments = reassemble;
+        policy_ = std::make_shared<const CompiledPolicy>(std::move(parts));
         inspector_ = std::make_unique<Inspector>(policy_, events_, InspectorOptions{});
         exchange_ =
-            std::make_unique<Exchange>(*inspector_, pool(), policy_->limits().held_segments, frame_bytes_end);
+            std::make_unique<Exchange>(*inspector_, pool(), policy_->frames_kept_max(), frame_bytes_end);
     }
     void SetUp() override {
         ASSERT_EQ(available(), pool_frames);
@@ -125,8 +128,8 @@ class ExchangeTest : public ::testing::Test {
         const auto sum = [](const auto& numbers) {
             return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
         };
-        EXPECT_EQ(sum(counters.frames_in),
-                  sum(counters.frames_forwarded) + sum(counters.frames_dropped) + counters.frames_held);
+        EXPECT_EQ(sum(counters.frames_in), sum(counters.frames_forwarded) + sum(counters.frames_dropped) +
+                                               counters.frames_held + counters.frames_reassembled);
         EXPECT_EQ(sink_.left[0].size() + sink_.left[1].size(),
                   sum(counters.frames_forwarded) + sum(counters.frames_made));
     }
@@ -238,9 +241,76 @@ TEST_F(ExchangeTest, WhatAPortRefusesIsCountedAsDroppedAndNotAsForwarded) {
     EXPECT_EQ(counters.bytes_forwarded[0] + counters.bytes_forwarded[1], 0U);
 }
 
+TEST_F(ExchangeTest, FragmentsLeaveAsOneFrameInTheMbufOfTheFirst) {
+    make(UINT32_MAX, true);
+    shake_hands();
+    const std::string request =
+        with_credentials.substr(0, with_credentials.size() - 2) + "X: " + std::string(1300, 'x') + "\r\n\r\n";
+    const Bytes whole = client().seq(1001).ack(5001).payload(request).build();
+    auto parts = test::fragments_of(whole, {200, 800});
+    std::reverse(parts.begin(), parts.end());
+    take(Side::outside, parts[0]);
+    take(Side::outside, mbuf_of(parts[1], 100));
+    EXPECT_EQ(available(), pool_frames - 1) << "only the first one's mbuf is kept";
+    take(Side::outside, parts[2]);
+    ASSERT_EQ(sink_.left[1].size(), 3U);
+    EXPECT_EQ(sink_.left[1].back(), test::reassembled(whole));
+    EXPECT_EQ(available(), pool_frames);
+    take(Side::outside, test::fragment_of(whole, 200, 600, true, 99));
+    finish();
+    EXPECT_EQ(dropped(Reason::fragment_timeout), 1U);
+    expect_each_frame_counted_once();
+}
+
+TEST_F(ExchangeTest, ADatagramLargerThanAnMbufIsRefused) {
+    make(UINT32_MAX, true);
+    shake_hands();
+    const Bytes whole = client().seq(1001).ack(5001).payload("GET /" + std::string(4000, 'x')).build();
+    for (const Bytes& part : test::fragments_of(whole, {1400, 2800})) take(Side::outside, part);
+    EXPECT_EQ(dropped(Reason::frame_too_large), 3U);
+    EXPECT_EQ(sink_.left[1].size(), 2U);
+    finish();
+    expect_each_frame_counted_once();
+}
+
+TEST_F(ExchangeTest, AllFragmentsOfAConnectionReachTheWorkerThatOwnsIt) {
+    constexpr std::uint32_t workers = 7;
+    const HashSecret secret{{1, 2, 3, 4}};
+    const auto owner = [&](const Bytes& frame, Sharing sharing) {
+        rte_mbuf* mbuf = mbuf_of(frame);
+        const std::uint32_t found = owner_of(mbuf, secret, workers, sharing);
+        rte_pktmbuf_free(mbuf);
+        return found;
+    };
+    std::set<std::uint32_t> used;
+    for (std::uint32_t i = 0; i < 60; ++i) {
+        const std::string address = "192.0.2." + std::to_string(i + 1);
+        const Bytes request =
+            TcpFrame().from(address, 40'000).seq(1).ack(2).payload(with_credentials).build();
+        const Bytes answer = TcpFrame()
+                                 .from("198.51.100.10", 9200)
+                                 .to(address, 40'000)
+                                 .seq(1)
+                                 .ack(2)
+                                 .payload(with_credentials)
+                                 .build();
+        const std::uint32_t expected = owner(request, Sharing::addresses);
+        used.insert(expected);
+        EXPECT_EQ(owner(answer, Sharing::addresses), expected);
+        EXPECT_EQ(owner(request, Sharing::connection), owner(answer, Sharing::connection));
+        for (const Bytes& whole : {request, answer}) {
+            for (const Bytes& part : test::fragments_of(whole, {24, 64})) {
+                EXPECT_EQ(owner(part, Sharing::addresses), expected);
+                EXPECT_EQ(owner(part, Sharing::connection), 0U);
+            }
+        }
+    }
+    EXPECT_EQ(used.size(), workers);
+}
+
 TEST_F(ExchangeTest, AnyTrafficAtAllGivesEveryMbufBack) {
     for (std::uint32_t seed = 0; seed < 60; ++seed) {
-        make(seed % 3 == 0 ? 700 : UINT32_MAX);
+        make(seed % 3 == 0 ? 700 : UINT32_MAX, seed % 2 == 0);
         sink_.left = {};
         std::mt19937 random(seed);
         const auto upto = [&random](std::uint32_t limit) {
@@ -255,10 +325,21 @@ TEST_F(ExchangeTest, AnyTrafficAtAllGivesEveryMbufBack) {
             const std::uint32_t at = upto(1900);
             const std::string part = stream.substr(at, 1 + upto(300));
             sink_.takes = upto(4) == 0 ? upto(2) : SIZE_MAX;
-            switch (upto(8)) {
+            switch (upto(10)) {
                 case 0:
                     shake_hands(port);
                     break;
+                case 8:
+                case 9: {
+                    const Bytes whole = client(port).seq(1001 + at).ack(5001).payload(part).build();
+                    const std::size_t from = upto(30) * 8;
+                    if (from < test::ip_payload_bytes(whole)) {
+                        const std::size_t rest = test::ip_payload_bytes(whole) - from;
+                        const std::size_t bytes = std::min<std::size_t>(rest, 8 + upto(20) * 8);
+                        take(Side::outside, test::fragment_of(whole, from, bytes, bytes != rest, upto(3)));
+                    }
+                    break;
+                }
                 case 1:
                     take(Side::outside, client(port).seq(1001 + at).ack(5001).fin().payload(part).build());
                     break;

@@ -161,6 +161,22 @@ const std::map<Reason, Scenario>& scenarios() {
         {Reason::malformed_tcp, [](Scene& s) { s.frame(TcpFrame().data_offset(4)); }},
         {Reason::bad_checksum, [](Scene& s) { s.frame(TcpFrame().syn().bad_tcp_checksum()); }},
         {Reason::fragment, [](Scene& s) { s.frame(TcpFrame().fragment_word(0x2000).payload("x")); }},
+        {Reason::fragment_overlap,
+         [](Scene& s) {
+             s.parts.reassemble_fragments = true;
+             s.wire().room = 2048;
+             s.frame(TcpFrame().fragment_word(0x2003).payload("12345678901234567890"));
+             s.frame(TcpFrame().fragment_word(0x2004).payload("12345678901234567890"));
+         }},
+        {Reason::fragment_timeout,
+         [](Scene& s) {
+             s.parts.reassemble_fragments = true;
+             s.parts.limits.fragments = 64;
+             s.wire().room = 2048;
+             s.frame(TcpFrame().fragment_word(0x2003).payload("12345678901234567890"));
+             s.wire().advance_seconds(31);
+             s.wire().idle();
+         }},
         {Reason::ip_options,
          [](Scene& s) {
              s.frame(TcpFrame().syn().ip_options(raw({1, 1, 1, 1})));
