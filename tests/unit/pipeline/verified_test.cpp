@@ -12,7 +12,6 @@ namespace springlatch::test {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
@@ -21,6 +20,11 @@ const std::string wrong = "Basic d3Jvbmc6d3Jvbmc=";
 
 std::string request(const std::string& authorization, const std::string& path = "/a/_search") {
     return "GET " + path + " HTTP/1.1\r\nHost: db\r\nAuthorization: " + authorization + "\r\n\r\n";
+}
+
+std::string post(const std::string& authorization, const std::string& body) {
+    return "POST /x/_search HTTP/1.1\r\nHost: db\r\nAuthorization: " + authorization +
+           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 /// The control process, played by the test: answers at once, later, or never.
@@ -352,8 +356,7 @@ RC_GTEST_PROP(VerifiedCredentials,
     for (const int kind : kinds) {
         const std::string value = kind == 0 ? wrong : right;
         const std::string body = kind >= 3 ? std::string(static_cast<std::size_t>(kind) * 20, 'b') : "";
-        const std::string one = "POST /x/_search HTTP/1.1\r\nHost: db\r\nAuthorization: " + value +
-                                "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+        const std::string one = post(value, body);
         denied = denied || kind == 0;
         stream += one;
         allowed += denied ? "" : one;
