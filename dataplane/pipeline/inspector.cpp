@@ -267,7 +267,12 @@ void Inspector::Impl::process(Packet& packet) noexcept {
 
 void Inspector::Impl::depart(Packet& packet, std::uint32_t bytes, bool keep) noexcept {
     const Side out = opposite(packet.frame.arrived);
-    out_->departures.push_back({packet.frame.handle, packet.frame.bytes.first(bytes), out, keep});
+    // Written in place: a copy would read in one load what was just stored in two, and wait for both.
+    Departure& departure = out_->departures.emplace_back();
+    departure.handle = packet.frame.handle;
+    departure.bytes = packet.frame.bytes.first(bytes);
+    departure.out = out;
+    departure.keep = keep;
     ++counters_.frames_forwarded[side_index(out)];
     counters_.bytes_forwarded[side_index(out)] += bytes;
     if (packet.verdict != nullptr) {

@@ -73,6 +73,7 @@ void RetainedPool::release(std::uint32_t& last, std::uint32_t acknowledged) noex
         block.next = free_;
         free_ = first;
         --used_;
+        prefetch_free();
     }
 }
 

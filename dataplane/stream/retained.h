@@ -9,9 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "dataplane/flow/flow.h"
+#include "dataplane/flow/huge_pages.h"
 
 namespace springlatch {
 
@@ -62,8 +62,8 @@ class RetainedPool {
         return bytes_.data() + std::size_t{block} * block_bytes;
     }
 
-    std::vector<Block> blocks_;
-    std::vector<std::byte> bytes_;
+    TableMemory<Block> blocks_;
+    TableMemory<std::byte> bytes_;
     std::uint32_t free_ = no_index;
     std::uint32_t used_ = 0;
 };
