@@ -42,7 +42,7 @@ constexpr std::uint32_t sweep_steps = 32;
 /// One bit a slot.
 using SlotSet = std::uint32_t;
 
-/// 10 slots in one cache line. At capacity 8 of 10 are taken on average, which two choices keep level enough.
+/// 10 slots in one cache line. At capacity 8 of 10 are taken on average.
 struct alignas(64) FlowTable::Bucket {
     static constexpr std::uint32_t slots = 10;
     static constexpr SlotSet all = (1U << slots) - 1;
@@ -81,23 +81,28 @@ std::uint32_t FlowTable::second_bucket(const FlowKey& key) const noexcept {
 
 void FlowTable::prefetch_bucket(const FlowKey& key) const noexcept {
     __builtin_prefetch(&buckets_[first_bucket(key)]);
-    __builtin_prefetch(&buckets_[second_bucket(key)]);
+}
+
+std::uint32_t FlowTable::prefetch_in(const Bucket& bucket, const FlowKey& key) const noexcept {
+    const SlotSet slots = bucket.with_tag(tag_of(key));
+    if (slots == 0) return no_index;
+    const std::uint32_t index = bucket.records[std::countr_zero(slots)];
+    __builtin_prefetch(&hot_[index], 1);
+    const auto* cold = reinterpret_cast<const std::byte*>(&cold_[index]);
+    __builtin_prefetch(cold, 1);
+    // 56 bytes straddle two lines more often than not.
+    __builtin_prefetch(cold + sizeof(FlowCold) - 1, 1);
+    return index;
 }
 
 std::uint32_t FlowTable::prefetch_flow(const FlowKey& key) const noexcept {
-    for (const std::uint32_t number : {first_bucket(key), second_bucket(key)}) {
-        const Bucket& bucket = buckets_[number];
-        if (const SlotSet slots = bucket.with_tag(tag_of(key)); slots != 0) {
-            const std::uint32_t index = bucket.records[std::countr_zero(slots)];
-            __builtin_prefetch(&hot_[index], 1);
-            const auto* cold = reinterpret_cast<const std::byte*>(&cold_[index]);
-            __builtin_prefetch(cold, 1);
-            __builtin_prefetch(cold + sizeof(FlowCold) - 1,
-                               1);  // 56 bytes straddle two lines more often than not
-            return index;
-        }
-    }
-    return no_index;
+    const std::uint32_t index = prefetch_in(buckets_[first_bucket(key)], key);
+    if (index == no_index) __builtin_prefetch(&buckets_[second_bucket(key)]);
+    return index;
+}
+
+std::uint32_t FlowTable::prefetch_displaced(const FlowKey& key) const noexcept {
+    return prefetch_in(buckets_[second_bucket(key)], key);
 }
 
 std::uint32_t FlowTable::find(const FlowKey& key) const noexcept {
@@ -131,9 +136,9 @@ std::uint32_t FlowTable::insert(const FlowKey& key) noexcept {
     if (free_ == no_index) return no_index;
     const std::uint32_t first = first_bucket(key);
     const std::uint32_t second = second_bucket(key);
-    const auto room = [this](std::uint32_t number) { return std::popcount(buckets_[number].empty()); };
-    if (room(first) == 0 && room(second) == 0 && !make_room(first) && !make_room(second)) return no_index;
-    Bucket& bucket = buckets_[room(second) > room(first) ? second : first];
+    const auto has_room = [this](std::uint32_t number) { return buckets_[number].empty() != 0; };
+    if (!has_room(first) && !has_room(second) && !make_room(first) && !make_room(second)) return no_index;
+    Bucket& bucket = buckets_[has_room(first) ? first : second];
     const SlotSet empty = bucket.empty();
 
     const std::uint32_t index = free_;

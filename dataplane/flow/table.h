@@ -3,9 +3,10 @@
 //
 // Overview
 //   Buckets of ten (16-bit tag, 32-bit index) slots, a cache line each, point into two dense arrays, FlowHot
-//   and FlowCold. A key has two possible buckets; an insert takes the emptier one. Where both are
-//   full, it moves one of their entries to that entry's other bucket: records never move, so an index stays
-//   good until erase(). Look-up in two stages: prefetch(key) for a whole burst, then find(key).
+//   and FlowCold. A key has two possible buckets; an insert takes the second one only if the first is full,
+//   so that nine of ten look-ups need one line. Where both are full, it moves one of their entries to that
+//   entry's other bucket: records never move, so an index stays good until erase(). Look-up in stages, each
+//   for a whole burst: the prefetches, then find(key).
 // Memory
 //   At most 128 bytes a flow, index included, at the capacity asked for.
 // Threads
@@ -27,10 +28,12 @@ class FlowTable {
     FlowTable(const FlowTable&) = delete;
     FlowTable& operator=(const FlowTable&) = delete;
 
-    void prefetch_bucket(const FlowKey& key) const noexcept;  ///< stage 1: the index lines
-    /// Stage 2: the record of the first slot whose tag matches. Returns its index, the hint for find(), or
-    /// no_index.
+    void prefetch_bucket(const FlowKey& key) const noexcept;  ///< stage 1: the index line of most flows
+    /// Stage 2: the record of the first slot whose tag matches, or the other index line. Returns the index,
+    /// the hint for find(), or no_index.
     std::uint32_t prefetch_flow(const FlowKey& key) const noexcept;
+    /// Stage 3, where stage 2 found nothing: likewise by the other index line.
+    std::uint32_t prefetch_displaced(const FlowKey& key) const noexcept;
 
     /// Index of the flow or no_index.
     [[nodiscard]] std::uint32_t find(const FlowKey& key) const noexcept;
@@ -62,6 +65,7 @@ class FlowTable {
   private:
     struct Bucket;
 
+    [[nodiscard]] std::uint32_t prefetch_in(const Bucket& bucket, const FlowKey& key) const noexcept;
     [[nodiscard]] std::uint32_t first_bucket(const FlowKey& key) const noexcept;
     [[nodiscard]] std::uint32_t second_bucket(const FlowKey& key) const noexcept;
     [[nodiscard]] bool make_room(

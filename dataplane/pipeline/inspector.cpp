@@ -116,14 +116,22 @@ void Inspector::Impl::inspect(std::span<Frame> burst, Output& out) noexcept {
         *packet.verdict = Verdict{};
         prepare(packet);
     }
+    const auto has_key = [](const Packet& packet) {
+        return packet.what.role == Role::to_service || packet.what.role == Role::from_service;
+    };
     for (std::size_t i = 0; i < frames.size(); ++i) {
-        if (packets_[i].what.role == Role::to_service || packets_[i].what.role == Role::from_service) {
+        if (has_key(packets_[i])) {
             packets_[i].hint = table_.prefetch_flow(packets_[i].key);
         }
     }
     for (std::size_t i = 0; i < frames.size(); ++i) {
-        if (packets_[i].what.role == Role::from_service && packets_[i].hint != no_index) {
-            retained_.prefetch(cold(packets_[i].hint).retained);
+        Packet& packet = packets_[i];
+        if (packet.hint == no_index) {
+            if (has_key(packet)) {
+                packet.hint = table_.prefetch_displaced(packet.key);
+            }
+        } else if (packet.what.role == Role::from_service) {
+            retained_.prefetch(cold(packet.hint).retained);
         }
     }
     for (std::size_t i = 0; i < frames.size(); ++i) {

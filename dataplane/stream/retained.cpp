@@ -28,7 +28,6 @@ void RetainedPool::keep(std::uint32_t& last, std::uint32_t sequence,
             Block& fresh = blocks_[index];
             free_ = fresh.next;
             ++used_;
-            prefetch_free();
             fresh.sequence = sequence;
             fresh.bytes = 0;
             if (tail == nullptr) {
