@@ -35,6 +35,7 @@ class Patience:
 
 
 ATTACKER = Patience(handshake=0.6, answer=0.25, acknowledgement=0.012, again=0.3, linger=1, unanswered=2, silences=0, resends=3, concurrent=250)
+FINISHING_SECONDS_MAX = 20  # from a script's last line on
 HONEST = Patience(handshake=5, answer=4, acknowledgement=0.4, again=0.4, linger=0.4, unanswered=2, silences=4, resends=25, concurrent=60)
 
 
@@ -64,7 +65,7 @@ class Flow:
         self.client = (case.client_address(index), 1024 + index % 60000)
         self.server = (tcp_cases.SERVER_V6 if case.v6 else tcp_cases.SERVER_V4, tcp_cases.PORT)
         self.outcome = Outcome(self.client)
-        self.step, self.since, self.heard_at = 0, None, 0.0
+        self.step, self.since, self.finishing, self.heard_at = 0, None, 0.0, 0.0
         self.lives, self.life, self.echo = {}, None, 0
         self.knocked, self.early, self.scripted = 0, 0, {}  # the life of the last SYN and its bytes; by how much the script's server shifts its own numbers in each
         self.resends, self.told, self.progress = 0, 0, 0
@@ -156,10 +157,12 @@ class Flow:
 
     def finish(self, now, send):
         if self.since is None:
-            self.since = now
+            self.since = self.finishing = now
         if self.life is None:
             return True
         self.outcome.reset |= self.life.reset
+        if now - self.finishing > FINISHING_SECONDS_MAX:
+            return True  # a server that sends again and again is no reason to listen for ever
         if self.life.reset:
             return now - self.since >= self.patience.linger
         if self.life.edge > self.told:
