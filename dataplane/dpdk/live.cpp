@@ -11,6 +11,7 @@
 #include <atomic>
 #include <iostream>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "dataplane/dpdk/clock.h"
@@ -265,12 +266,10 @@ void drain(std::vector<MbufRing>& rings) noexcept {
     return 1;
 }
 
-[[nodiscard]] bool random_secret(HashSecret& secret) noexcept {
-    return getrandom(secret.words, sizeof secret.words, 0) == static_cast<ssize_t>(sizeof secret.words);
-}
-
-[[nodiscard]] bool random_key(SipKey& key) noexcept {
-    return getrandom(&key, sizeof key, 0) == static_cast<ssize_t>(sizeof key);
+template <typename Secret>
+[[nodiscard]] bool randomise(Secret& secret) noexcept {
+    static_assert(std::has_unique_object_representations_v<Secret>);
+    return getrandom(&secret, sizeof secret, 0) == static_cast<ssize_t>(sizeof secret);
 }
 
 /// Builds the workers, runs them until a signal, takes them down.
@@ -289,7 +288,7 @@ class Appliance {
 
     [[nodiscard]] tl::expected<void, std::string> build() {
         InspectorOptions inspecting;
-        if (!random_secret(inspecting.secret) || !random_key(inspecting.credential_key)) {
+        if (!randomise(inspecting.secret) || !randomise(inspecting.credential_key)) {
             return tl::unexpected(std::string{"no random numbers"});
         }
         inspecting.verify_checksums = !options_.ignore_checksums;

@@ -57,8 +57,8 @@ BENCHMARK(key);
 
 constexpr std::size_t burst = 32;
 
-/// Bursts of random present keys, both prefetch stages, and one write to the record: what a packet of a known
-/// flow costs.
+/// Bursts of random present keys, all stages of a look-up, and one write to the record: what a packet of a
+/// known flow costs.
 void look_up(benchmark::State& state) {
     const auto flows = static_cast<std::uint32_t>(state.range(0));
     FlowTable table(flows);
@@ -71,12 +71,16 @@ void look_up(benchmark::State& state) {
     // The order is drawn before, and its keys lie side by side, so that only the table misses the caches.
     std::vector<FlowKey> order(std::size_t{1} << 18U);
     for (FlowKey& one : order) one = keys[random() % keys.size()];
+    std::array<std::uint32_t, burst> hints{};
     std::size_t at = 0;
     for (auto _ : state) {
         const std::span<const FlowKey> wanted = std::span(order).subspan(at, burst);
         for (const FlowKey& one : wanted) table.prefetch_bucket(one);
-        for (const FlowKey& one : wanted) table.prefetch_flow(one);
-        for (const FlowKey& one : wanted) ++table.hot(table.find(one)).last_seen;
+        for (std::size_t i = 0; i < burst; ++i) hints[i] = table.prefetch_flow(wanted[i]);
+        for (std::size_t i = 0; i < burst; ++i) {
+            if (hints[i] == no_index) hints[i] = table.prefetch_displaced(wanted[i]);
+        }
+        for (std::size_t i = 0; i < burst; ++i) ++table.hot(table.find(wanted[i], hints[i])).last_seen;
         at = (at + burst) % order.size();
     }
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(burst));

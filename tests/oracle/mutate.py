@@ -8,15 +8,11 @@ request in front of it. Two judgements by the corpus' scoring rule:
   SAFE    whatever left: no reader sees a request without credentials in it; and if everything left, all readers see the same requests in it
   USEFUL  a variant of a `must_forward` case that the standard says is the same request leaves whole
 """
-import argparse
 import base64
-import pathlib
 import random
 import re
-import sys
-import tempfile
-import time
 
+import command
 import corpus
 import http_cases
 import readers
@@ -211,14 +207,5 @@ def run(count, seed, folder, report=print, batch=4000, mistakes_max=10):
     return mistakes
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=10000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return 1 if run(options.cases, options.seed, pathlib.Path(folder)) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run_by_hand(run, __doc__)

@@ -8,17 +8,13 @@ EXACT    a plain request that the policy lets through leaves byte for byte; of o
          source that no rule could let in; a `tcp` service is all or nothing; other ports are nobody's business
 REPORTED in observe mode everything leaves, and each plain request is reported as `allowed` or `would_deny`, with its operation
 """
-import argparse
 import collections
 import ipaddress
 import json
-import pathlib
 import subprocess
-import sys
-import tempfile
-import time
 
 import checker
+import command
 import generate
 import http_cases
 import policy
@@ -236,7 +232,6 @@ def judge(document, cases, folder):
 
 def judge_observed(model, document, cases, frames, folder):
     """{number: complaint}: the same policy in observe mode."""
-    folder = pathlib.Path(folder)
     (folder / "observe.json").write_text(json.dumps(document))
     wire.write_pcap(folder / "observe.pcap", frames)
     out = folder / "observed"
@@ -300,14 +295,5 @@ def run(count, seed, folder, report=print, mistakes_max=10):
     return mistakes
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=10000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return 1 if run(options.cases, options.seed, folder) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run_by_hand(run, __doc__)
