@@ -36,6 +36,9 @@ struct Packet {
     Verdict* verdict = nullptr;     ///< null for a frame of an earlier burst
     bool departed = false;          ///< left already, is only being read
 
+    [[nodiscard]] bool has_key() const noexcept {
+        return what.role == Role::to_service || what.role == Role::from_service;
+    }
     [[nodiscard]] bool is_from_client() const noexcept { return what.role == Role::to_service; }
     [[nodiscard]] bool has(std::uint8_t flag) const noexcept { return (decoded.tcp_flags & flag) != 0; }
     [[nodiscard]] std::span<const std::byte> payload() const noexcept {
@@ -90,6 +93,8 @@ class Inspector::Impl {
     void prepare(Packet& packet) noexcept;
     /// Decodes, classifies and finds the key; nothing is counted.
     void identify(Packet& packet) noexcept;
+    void fetch_records(Packet& packet) const noexcept;  ///< of its flow; gives it its hint
+    void fetch_chained(Packet& packet) const noexcept;  ///< what hangs on them, or where else they may be
     void process(Packet& packet) noexcept;
     void resolve_direction(Packet& packet) noexcept;
     [[nodiscard]] bool checksum_good(const Packet& packet) const noexcept;

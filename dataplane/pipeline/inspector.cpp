@@ -19,6 +19,10 @@ constexpr std::uint32_t sweep_seconds = 32;
 constexpr std::uint32_t sweep_flows_a_burst = 64;
 constexpr std::uint32_t closed_seconds = 15;
 constexpr std::uint32_t cut_seconds = 60;
+/// Packets between the fetch of a flow's records and their use, and between that of what hangs on them and
+/// its use: measured (tests/bench/README.md); shorter waits for memory, longer fills a core's list of misses.
+constexpr std::size_t records_ahead = 8;
+constexpr std::size_t chained_ahead = 3;
 
 constexpr std::size_t side_index(Side side) noexcept {
     return static_cast<std::size_t>(side);
@@ -107,6 +111,9 @@ void Inspector::Impl::set_time(std::uint64_t now_ns) noexcept {
 void Inspector::Impl::inspect(std::span<Frame> burst, Output& out) noexcept {
     out_ = &out;
     const auto frames = burst.first(std::min(burst.size(), burst_frames_max));
+    // The fetches slide along in front of the work: all of a burst's at once would be more than a core keeps
+    // on their way, and none of them would overlap with anything.
+    const std::size_t early = frames.size() - std::min(frames.size(), records_ahead);
     for (std::size_t i = 0; i < frames.size(); ++i) {
         Packet& packet = packets_[i];
         packet.frame = frames[i];
@@ -115,26 +122,20 @@ void Inspector::Impl::inspect(std::span<Frame> burst, Output& out) noexcept {
         packet.verdict = &out.verdicts[i];
         *packet.verdict = Verdict{};
         prepare(packet);
-    }
-    const auto has_key = [](const Packet& packet) {
-        return packet.what.role == Role::to_service || packet.what.role == Role::from_service;
-    };
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-        if (has_key(packets_[i])) {
-            packets_[i].hint = table_.prefetch_flow(packets_[i].key);
+        if (i >= early) {
+            fetch_records(packets_[i - early]);
         }
     }
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-        Packet& packet = packets_[i];
-        if (packet.hint == no_index) {
-            if (has_key(packet)) {
-                packet.hint = table_.prefetch_displaced(packet.key);
-            }
-        } else if (packet.what.role == Role::from_service) {
-            retained_.prefetch(cold(packet.hint).retained);
-        }
+    for (std::size_t i = 0; i < std::min(frames.size(), chained_ahead); ++i) {
+        fetch_chained(packets_[i]);
     }
     for (std::size_t i = 0; i < frames.size(); ++i) {
+        if (i + records_ahead < frames.size()) {
+            fetch_records(packets_[i + records_ahead]);
+        }
+        if (i + chained_ahead < frames.size()) {
+            fetch_chained(packets_[i + chained_ahead]);
+        }
         set_time(packets_[i].frame.time_ns);
         process(packets_[i]);
     }
@@ -198,6 +199,22 @@ void Inspector::Impl::identify(Packet& packet) noexcept {
             packet.what.role == Role::from_service ||
             (packet.what.role == Role::fragment && !policy_->is_protected(decoded.destination));
         packet.frame.arrived = from_inside ? Side::inside : Side::outside;
+    }
+}
+
+void Inspector::Impl::fetch_records(Packet& packet) const noexcept {
+    if (packet.has_key()) {
+        packet.hint = table_.prefetch_flow(packet.key);
+    }
+}
+
+void Inspector::Impl::fetch_chained(Packet& packet) const noexcept {
+    if (packet.hint == no_index) {
+        if (packet.has_key()) {
+            packet.hint = table_.prefetch_displaced(packet.key);
+        }
+    } else if (packet.what.role == Role::from_service) {
+        retained_.prefetch(table_.cold(packet.hint).retained);
     }
 }
 
