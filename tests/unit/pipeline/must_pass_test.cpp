@@ -158,6 +158,44 @@ TEST_F(MustPass, ChunkedBulkWithAHarmlessTrailerInOneByteSegments) {
     outside_passes(c.client_frame().payload(with_credentials));
     EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed", "allowed"));
 }
+TEST_F(MustPass, ChunkedUploadOfAHundredMegabytes) {
+    constexpr std::uint32_t chunk_bytes = 50'000, chunks = 2'000;
+    c.client(
+        "POST /_bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nTransfer-Encoding: chunked\r\n\r\n");
+    c.server_acks();
+    const std::string chunk = "c350\r\n" + std::string(chunk_bytes, 'b') + "\r\n";
+    for (std::uint32_t i = 0; i < chunks; ++i) {
+        (void)wire.to_server();
+        c.client(chunk);
+        const auto left = wire.to_server();
+        ASSERT_THAT(left, SizeIs(1)) << i << " chunks left before";
+        ASSERT_EQ(left[0].payload(), chunk);
+        c.server_acks();
+    }
+    c.client("0\r\n\r\n");
+    c.server(ok_response);
+    c.client(with_credentials);
+    EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed", "allowed"));
+}
+TEST_F(MustPass, AnswerOfOneGigabyteLeavesWholeAndIsCountedToTheByte) {
+    constexpr std::uint64_t answer_bytes = 1'000'000'000;
+    c.client(with_credentials);
+    c.server("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+    const std::string piece(62'500, 'a');
+    for (std::uint64_t sent = 0; sent < answer_bytes; sent += piece.size()) {
+        (void)wire.to_client();
+        c.server(piece);
+        const auto left = wire.to_client();
+        ASSERT_THAT(left, SizeIs(1)) << sent << " bytes left before";
+        ASSERT_EQ(left[0].tcp.payload_bytes, piece.size());
+        c.outside(c.client_frame());
+        (void)wire.to_server();
+    }
+    const auto responses = wire.log.of(EventKind::response);
+    ASSERT_THAT(responses, SizeIs(1));
+    EXPECT_EQ(responses[0].record.response_bytes, answer_bytes);
+    EXPECT_EQ(responses[0].record.complete, 1);
+}
 TEST_F(MustPass, BodyOfKnownLengthNeedsNoOrder) {
     const std::string body(100'000, 'b');
     c.client(
