@@ -16,8 +16,8 @@ namespace springlatch {
 struct HalfOpen {
     std::uint32_t tag = 0;
     std::uint32_t client_isn = 0;
-    std::uint32_t server_isn = 0;
-    std::uint16_t second = 0;  ///< low 16 bits of the time it was last touched, in seconds
+    std::uint32_t server_isn = 0;  ///< while `challenged`: what the server acknowledged instead of the SYN
+    std::uint16_t second = 0;      ///< low 16 bits of the time it was last touched, in seconds
     std::uint8_t scales =
         0;  ///< low 4 bits: client's window scale, high 4 bits: server's (0 if either side offered none)
     std::uint8_t flags = 0;  ///< half_open_flag
@@ -26,9 +26,11 @@ static_assert(sizeof(HalfOpen) == 16);
 
 namespace half_open_flag {
 inline constexpr std::uint8_t used = 1, syn_ack_seen = 2, client_timestamps = 4, timestamps = 8,
-                              client_scale = 16, scale = 32, client_syn = 64,
-                              established = 128;  ///< the flow of this handshake exists already
-}
+                              client_scale = 16, client_syn = 64;
+/// The server answered the SYN by an acknowledgement of an older connection (RFC 5961 §4).
+inline constexpr std::uint8_t challenged = 32;
+inline constexpr std::uint8_t established = 128;  ///< the flow of this handshake exists already
+}  // namespace half_open_flag
 
 class HalfOpenCache {
   public:

@@ -70,8 +70,9 @@ void Inspector::Impl::syn_ack_from_server(Packet& packet) noexcept {
     if (!repeated) {
         handshake->client_isn = client_isn;
         handshake->server_isn = decoded.sequence;
-        handshake->flags = static_cast<std::uint8_t>((handshake->flags & ~half_open_flag::established) |
-                                                     half_open_flag::syn_ack_seen);
+        handshake->flags = static_cast<std::uint8_t>(
+            (handshake->flags & ~(half_open_flag::established | half_open_flag::challenged)) |
+            half_open_flag::syn_ack_seen);
         if ((handshake->flags & half_open_flag::client_scale) != 0 && decoded.options.window_scale != 0xff) {
             handshake->scales = static_cast<std::uint8_t>(
                 (handshake->scales & 0x0fU) | (std::uint32_t{decoded.options.window_scale} << 4U));
@@ -109,6 +110,11 @@ void Inspector::Impl::client_without_flow(Packet& packet) noexcept {
         return;
     }
     if (packet.has(tcp_flag::rst)) {
+        if ((handshake->flags & half_open_flag::challenged) != 0 && packet.decoded.payload_bytes == 0 &&
+            packet.decoded.sequence == handshake->server_isn) {
+            pass(packet);  // ends the server's older connection, so that the next copy of the SYN is answered
+            return;
+        }
         if (packet.decoded.sequence != handshake->client_isn + 1) {
             refuse(packet, Reason::bad_sequence);
             return;
@@ -149,6 +155,10 @@ void Inspector::Impl::server_without_flow(Packet& packet) noexcept {
         // Data of a server before the client's third packet has come by, or a challenge ACK (RFC 5961 §4):
         // TCP sends data again.
         if (packet.decoded.payload_bytes == 0) {
+            if ((handshake->flags & half_open_flag::syn_ack_seen) == 0) {
+                handshake->flags |= half_open_flag::challenged;
+                handshake->server_isn = packet.decoded.acknowledgement;
+            }
             pass(packet);
         } else {
             refuse(packet, Reason::bad_handshake);

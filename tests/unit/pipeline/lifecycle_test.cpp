@@ -143,6 +143,26 @@ TEST(Handshake, WhatTheServerSaysBeforeTheThirdPacketDoesNotReachTheClient) {
     EXPECT_EQ(wire.dropped(Reason::bad_handshake), 2U);
 }
 
+// After a restart: the server still has the connection that the client has forgotten (RFC 5961 §4).
+TEST(Handshake, AClientThatWasForgottenHereButNotByTheServerConnectsAgain) {
+    Wire wire;
+    wire.send(Side::outside, from_client().seq(1000).syn().build());
+    wire.send(Side::inside, from_server().seq(5000).ack(777).build());
+    EXPECT_THAT(wire.to_client(), SizeIs(1)) << "the challenge";
+    (void)wire.to_server();
+    wire.send(Side::outside, from_client().seq(778).rst().build());
+    EXPECT_THAT(wire.to_server(), IsEmpty()) << "only the challenge's own position ends anything";
+    wire.send(Side::outside, from_client().seq(777).rst().build());
+    EXPECT_THAT(wire.to_server(), SizeIs(1));
+    wire.send(Side::outside, from_client().seq(1000).syn().build());
+    wire.send(Side::inside, from_server().seq(9000).ack(1001).syn().build());
+    wire.send(Side::outside, from_client().seq(777).rst().build());
+    (void)wire.to_client();
+    EXPECT_THAT(wire.to_server(), SizeIs(1)) << "the SYN; the challenge is over";
+    wire.send(Side::outside, from_client().seq(1001).ack(9001).payload(with_credentials).build());
+    EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed"));
+}
+
 TEST(Handshake, ASynAckOrResetThatNobodyAskedForStaysInside) {
     Wire wire;
     wire.send(Side::inside, from_server().seq(5000).ack(1001).syn().build());
