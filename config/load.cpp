@@ -32,33 +32,6 @@ std::string too_large() {
     return "larger than " + std::to_string(file_bytes_max) + " bytes, which is the most a policy may have";
 }
 
-/// The file's bytes, read once: what is checked is what is hashed and compiled, even while somebody writes to
-/// the file.
-tl::expected<std::string, Errors> read_file(const std::string& path) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-    if (!file) {
-        return tl::unexpected(
-            whole_file(path, "cannot be opened: " + std::generic_category().message(errno)));
-    }
-    struct stat before {};
-    if (fstat(fileno(file.get()), &before) == 0 && S_ISDIR(before.st_mode)) {
-        return tl::unexpected(whole_file(path, "is a directory; a policy is a JSON file"));
-    }
-    std::string text(file_bytes_max + 1, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-    if (std::ferror(file.get()) != 0) {
-        return tl::unexpected(whole_file(path, "cannot be read: " + std::generic_category().message(errno)));
-    }
-    struct stat after {};
-    const bool comparable = S_ISREG(before.st_mode) && fstat(fileno(file.get()), &after) == 0;
-    if (comparable && (before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
-                       before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)) {
-        return tl::unexpected(
-            whole_file(path, "changed while it was read; load it again when it has been written"));
-    }
-    return text;
-}
-
 /// What makes it no JSON text at all; "" if nothing does.
 std::string unreadable(std::string_view text) {
     if (text.size() > file_bytes_max) {
@@ -148,8 +121,33 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
                         std::move(identities)};
 }
 
+tl::expected<std::string, Errors> read_policy_file(const std::string& path) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
+    if (!file) {
+        return tl::unexpected(
+            whole_file(path, "cannot be opened: " + std::generic_category().message(errno)));
+    }
+    struct stat before {};
+    if (fstat(fileno(file.get()), &before) == 0 && S_ISDIR(before.st_mode)) {
+        return tl::unexpected(whole_file(path, "is a directory; a policy is a JSON file"));
+    }
+    std::string text(file_bytes_max + 1, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+    if (std::ferror(file.get()) != 0) {
+        return tl::unexpected(whole_file(path, "cannot be read: " + std::generic_category().message(errno)));
+    }
+    struct stat after {};
+    const bool comparable = S_ISREG(before.st_mode) && fstat(fileno(file.get()), &after) == 0;
+    if (comparable && (before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+                       before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)) {
+        return tl::unexpected(
+            whole_file(path, "changed while it was read; load it again when it has been written"));
+    }
+    return text;
+}
+
 tl::expected<LoadedPolicy, Errors> load_policy(const std::string& path, const LoadOptions& options) {
-    auto text = read_file(path);
+    auto text = read_policy_file(path);
     if (!text) {
         return tl::unexpected(std::move(text.error()));
     }

@@ -43,6 +43,10 @@ struct LoadOptions {
 [[nodiscard]] tl::expected<LoadedPolicy, std::vector<PolicyError>> load_policy(const std::string& path,
                                                                                const LoadOptions& options);
 
+/// The file's bytes, read once: what is checked is what is compiled, even while somebody writes to the file.
+/// Of what is no readable file, is too large or changed while it was read: one error without a line.
+[[nodiscard]] tl::expected<std::string, std::vector<PolicyError>> read_policy_file(const std::string& path);
+
 /// The same for a text at hand; `name` stands for the file in errors.
 [[nodiscard]] tl::expected<LoadedPolicy, std::vector<PolicyError>> parse_policy(std::string_view text,
                                                                                 const std::string& name,
