@@ -13,10 +13,7 @@
 #include <cstring>
 #include <tuple>
 
-#include "config/prefixes.h"
-#include "control/ingest/text.h"
-#include "dataplane/protocol/elasticsearch/operation.h"
-#include "dataplane/protocol/http/request_head.h"
+#include "control/ingest/event_of.h"
 
 namespace springlatch::control {
 namespace {
@@ -71,37 +68,6 @@ template <class Clock>
         return path + ": the stale socket cannot be removed: " + std::strerror(errno);
     }
     return std::nullopt;
-}
-
-[[nodiscard]] std::string action_name(EventAction action) {
-    switch (action) {
-        case EventAction::allowed:
-            return "allowed";
-        case EventAction::denied:
-            return "denied";
-        case EventAction::would_deny:
-            return "would_deny";
-    }
-    return "";
-}
-
-/// Everything but the texts and the identity of the event.
-[[nodiscard]] Event facts_of(const EventRecord& record, const Names& names) {
-    Event event;
-    event.time_ns = record.time_ns;
-    event.request = record.kind == EventKind::request;
-    event.action = action_name(record.action);
-    event.reason = record.reason == Reason::none ? "" : std::string(name_of(record.reason));
-    event.rule = names.rule(record.rule);
-    event.service = names.service(record.service);
-    event.zone = names.zone(record.zone);
-    event.source = address_text(record.source);
-    event.destination = address_text(record.destination);
-    event.source_port = record.source_port;
-    event.destination_port = record.destination_port;
-    event.request_bytes = record.request_bytes;
-    event.verdict_ns = record.verdict_ns;
-    return event;
 }
 
 }  // namespace
@@ -406,21 +372,10 @@ void Ingest::take(const WholeEvent& whole, std::uint32_t worker) {
         take_answer(record, worker);
         return;
     }
-    Event event = facts_of(record, names_.fits(hello_.policy_sha256) ? names_ : unnamed_);
+    Event event = event_of(whole, names_.fits(hello_.policy_sha256) ? names_ : unnamed_);
     event.life = hello_.start_ns;
     event.worker = worker;
     event.sequence = unique_sequence(record.sequence, worker, hello_.header.workers);
-    if (event.request) {
-        event.operation =
-            std::string(elasticsearch::name_of(static_cast<elasticsearch::Operation>(record.operation)));
-        event.credentials = std::string(http::name_of(static_cast<http::Credentials>(record.credentials)));
-        event.method = std::string(http::name_of(static_cast<http::Method>(record.method)));
-        event.version = event.method.empty() ? "" : "1." + std::to_string(record.version_minor);
-        event.path = printable(redact_path(whole.path));
-        event.query = printable(redact_query(whole.query));
-        event.user_agent = printable(whole.user_agent);
-        event.user = (names_.fits(hello_.policy_sha256) ? names_ : unnamed_).identity(record.identity);
-    }
     const std::int64_t id = store_.add(event);
     if (id != 0 && record.action != EventAction::denied) {
         remember({.flow = record.flow, .number = record.request_number, .worker = worker}, id);
