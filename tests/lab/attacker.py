@@ -74,7 +74,15 @@ class Flow:
     # ---- what the server does ----
 
     def hear(self, segment, now):
-        self.heard_at = now
+        before = self.news()
+        self.take(segment)
+        if self.news() != before:  # a server that repeats itself says nothing
+            self.heard_at = now
+
+    def news(self):
+        return [(life.edge, life.acked, life.reset, len(life.pieces)) for life in self.lives.values()], self.outcome.reset
+
+    def take(self, segment):
         if segment.flags & SYN and segment.flags & ACK:
             first = wire.distance(self.case.isn + 1, segment.acknowledgement)
             if first == self.knocked + self.early:
