@@ -21,6 +21,13 @@ namespace {
     return Operation::unknown;
 }
 
+[[nodiscard]] std::uint16_t flag_named(std::string_view name) {
+    const auto place = std::find(elasticsearch::flag_names.begin(), elasticsearch::flag_names.end(), name);
+    return place == elasticsearch::flag_names.end()
+               ? std::uint16_t{0}
+               : static_cast<std::uint16_t>(1U << (place - elasticsearch::flag_names.begin()));
+}
+
 [[nodiscard]] std::string_view take(std::string_view& rest, char separator) {
     const std::size_t end = std::min(rest.find(separator), rest.size());
     const std::string_view field = rest.substr(0, end);
@@ -40,6 +47,12 @@ std::vector<elasticsearch::Endpoint> builtin_endpoints() {
         endpoint.method = take(line, ',');
         endpoint.path = take(line, ',');
         endpoint.operation = operation_named(take(line, ','));
+        for (std::string_view apis = take(line, ','); !apis.empty();) {
+            endpoint.apis.emplace_back(take(apis, '|'));
+        }
+        for (std::string_view flags = take(line, ','); !flags.empty();) {
+            endpoint.flags |= flag_named(take(flags, '|'));
+        }
         endpoints.push_back(std::move(endpoint));
     }
     return endpoints;

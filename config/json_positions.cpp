@@ -1,6 +1,7 @@
 #include "config/json_positions.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -201,6 +202,28 @@ LineColumn JsonPositions::line_column(std::size_t offset) const {
     const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
     return {static_cast<std::uint32_t>(after - line_starts_.begin()),
             static_cast<std::uint32_t>(offset - *std::prev(after) + 1)};
+}
+
+std::size_t offset_in_string(std::string_view text, std::size_t string, std::size_t index) {
+    std::size_t at = string + 1;
+    for (std::size_t bytes = 0; at < text.size() && text[at] != '"';) {
+        std::size_t step = 1;
+        std::size_t meant = 1;
+        if (text[at] == '\\' && at + 1 < text.size() && text[at + 1] == 'u') {
+            const unsigned long code = std::strtoul(std::string(text.substr(at + 2, 4)).c_str(), nullptr, 16);
+            const bool pair = code >= 0xd800 && code <= 0xdbff;
+            step = pair ? 12 : 6;
+            meant = pair ? 4 : code >= 0x800 ? 3 : code >= 0x80 ? 2 : 1;
+        } else if (text[at] == '\\') {
+            step = 2;
+        }
+        bytes += meant;
+        if (bytes > index) {
+            break;
+        }
+        at += step;
+    }
+    return std::min(at, text.size());
 }
 
 std::string pointer_to(const std::string& pointer, std::string_view member) {

@@ -50,6 +50,10 @@ class JsonPositions {
     bool complete_ = false;
 };
 
+/// Where in `text` the byte `index` of a string's value stands; `string`: offset of the string's quotation
+/// mark. Behind the last byte it is the closing mark.
+[[nodiscard]] std::size_t offset_in_string(std::string_view text, std::size_t string, std::size_t index);
+
 /// `pointer` extended by one member name or index (RFC 6901 §3).
 [[nodiscard]] std::string pointer_to(const std::string& pointer, std::string_view member);
 

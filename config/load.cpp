@@ -68,6 +68,9 @@ void override_mode(CompiledPolicy::Parts& parts, Mode mode) {
     for (Rule& rule : parts.rules) {
         rule.mode.reset();
     }
+    for (Service& service : parts.services) {
+        service.mode.reset();
+    }
 }
 
 }  // namespace
@@ -100,20 +103,23 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
     const auto document = nlohmann::json::parse(text);
     std::vector<Mistake> mistakes;
     const bool matches = matches_schema(document, mistakes);
-    CompiledPolicy::Parts parts = read_policy(document, mistakes);
+    CompiledPolicy::Parts parts =
+        read_policy(document, elasticsearch::Catalogue(builtin_endpoints()), mistakes);
     std::vector<Identity> identities = read_identities(document, mistakes);
     if (!matches && mistakes.empty()) {
         mistakes.push_back({"", false, "does not match the policy schema"});
     }
     for (Mistake& mistake : mistakes) {
-        const std::size_t offset = positions.offset_of(mistake.pointer, mistake.at_key);
+        std::size_t offset = positions.offset_of(mistake.pointer, mistake.at_key);
+        if (mistake.inside) {
+            offset = offset_in_string(text, offset, *mistake.inside);
+        }
         problems.push_back({offset, std::move(mistake.pointer), std::move(mistake.text)});
     }
     if (!problems.empty()) {
         return tl::unexpected(located(name, positions, std::move(problems)));
     }
     parts.generation = options.generation;
-    parts.catalogue = elasticsearch::Catalogue(builtin_endpoints());
     if (options.mode) {
         override_mode(parts, *options.mode);
     }

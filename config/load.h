@@ -35,7 +35,8 @@ struct LoadedPolicy {
 
 struct LoadOptions {
     std::uint32_t generation = 1;
-    std::optional<Mode> mode;  ///< replaces the policy's and every rule's own mode (`replay --observe`)
+    std::optional<Mode>
+        mode;  ///< replaces the policy's and every service's and rule's own mode (`replay --observe`)
 };
 
 /// Reads, validates (JSON, schema, meaning) and compiles. On error: every mistake found, in the order of the

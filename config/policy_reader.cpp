@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "config/groups.h"
 #include "config/identities.h"
 #include "config/json_positions.h"
+#include "config/patches.h"
 #include "config/prefixes.h"
+#include "config/reading.h"
+#include "config/rules_reader.h"
 
 namespace springlatch {
 namespace {
@@ -21,76 +24,7 @@ using nlohmann::json;
 
 constexpr std::size_t zones_max = 1000;
 constexpr std::size_t services_max = 1000;
-constexpr std::size_t rules_max = 10'000;
 constexpr std::size_t service_prefixes_max = 30'000;  // so that every range of the sweep has a 16-bit index
-constexpr std::size_t candidates_max = 4'000'000;     // rules × their zones × their services
-
-struct Word {
-    std::string_view name;
-    unsigned value;
-};
-
-constexpr std::array<Word, 4> actions = {{{"allow", static_cast<unsigned>(Action::allow)},
-                                          {"reject", static_cast<unsigned>(Action::reject)},
-                                          {"reset", static_cast<unsigned>(Action::reset)},
-                                          {"drop", static_cast<unsigned>(Action::drop)}}};
-
-constexpr std::array<Word, 7> methods = {{{"GET", static_cast<unsigned>(http::Method::get)},
-                                          {"HEAD", static_cast<unsigned>(http::Method::head)},
-                                          {"POST", static_cast<unsigned>(http::Method::post)},
-                                          {"PUT", static_cast<unsigned>(http::Method::put)},
-                                          {"DELETE", static_cast<unsigned>(http::Method::delete_)},
-                                          {"OPTIONS", static_cast<unsigned>(http::Method::options)},
-                                          {"PATCH", static_cast<unsigned>(http::Method::patch)}}};
-
-constexpr std::array<Word, 5> operations = {
-    {{"info", static_cast<unsigned>(elasticsearch::Operation::info)},
-     {"read", static_cast<unsigned>(elasticsearch::Operation::read)},
-     {"write", static_cast<unsigned>(elasticsearch::Operation::write)},
-     {"manage", static_cast<unsigned>(elasticsearch::Operation::manage)},
-     {"security", static_cast<unsigned>(elasticsearch::Operation::security)}}};
-
-/// A member, or null if the object has none or is no object.
-const json& member(const json& object, const char* name) {
-    static const json nothing;
-    if (!object.is_object()) {
-        return nothing;
-    }
-    const auto found = object.find(name);
-    return found == object.end() ? nothing : *found;
-}
-
-bool is_word(const json& value, std::string_view word) {
-    return value.is_string() && value.get_ref<const std::string&>() == word;
-}
-
-template <std::size_t size>
-std::uint16_t bits_of(const json& list, const std::array<Word, size>& words) {
-    unsigned bits = 0;
-    for (const Word& word : words) {
-        if (list.is_array() && std::any_of(list.begin(), list.end(),
-                                           [&](const json& entry) { return is_word(entry, word.name); })) {
-            bits |= 1U << word.value;
-        }
-    }
-    return static_cast<std::uint16_t>(bits);
-}
-
-std::optional<Mode> mode_of(const json& value) {
-    if (is_word(value, "observe")) {
-        return Mode::observe;
-    }
-    return is_word(value, "enforce") ? std::optional{Mode::enforce} : std::nullopt;
-}
-
-Action action_of(const json& value, Action otherwise) {
-    for (const Word& word : actions) {
-        if (is_word(value, word.name)) {
-            return static_cast<Action>(word.value);
-        }
-    }
-    return otherwise;
-}
 
 std::optional<std::uint16_t> shared_port(const Service& a, const Service& b) {
     std::vector<std::uint16_t> shared;
@@ -101,25 +35,33 @@ std::optional<std::uint16_t> shared_port(const Service& a, const Service& b) {
 
 class Reader {
   public:
-    Reader(const json& document, std::vector<Mistake>& mistakes) : document_(document), mistakes_(mistakes) {}
+    Reader(const json& document, CompiledPolicy::Parts& parts, std::vector<Mistake>& mistakes)
+        : document_(document), parts_(parts), reading_{parts, mistakes, {}, {}, {}, {}, {}} {}
 
-    CompiledPolicy::Parts read() {
+    void read() {
         parts_.mode = mode_of(member(document_, "mode")).value_or(Mode::enforce);
-        parts_.default_action = action_of(member(member(document_, "default"), "action"), Action::reject);
+        parts_.record = record_of(member(document_, "record")).value_or(Record::full);
+        parts_.labels = reading_.labels(document_, "");
+        parts_.default_action = word_of<Action>(member(member(document_, "default"), "action"), action_words)
+                                    .value_or(Action::reject);
         transit(member(document_, "transit"));
         parts_.reassemble_fragments = is_word(member(document_, "fragments"), "reassemble");
         limits(member(document_, "limits"));
         zones(member(document_, "zones"));
         identities(member(document_, "identities"));
+        read_groups(member(document_, "groups"), reading_);
         services(member(document_, "services"));
         overlaps();
-        rules(member(document_, "rules"));
-        return std::move(parts_);
+        RuleIds rule_ids;
+        read_rules(member(document_, "rules"), reading_, rule_ids);
+        read_health_checks(member(document_, "health_checks"), reading_, rule_ids);
+        read_patches(member(document_, "patches"), reading_);
+        compile_patterns(reading_);
     }
 
   private:
     void say(std::string pointer, std::string text, bool at_key = false) {
-        mistakes_.push_back({std::move(pointer), at_key, std::move(text)});
+        reading_.say(std::move(pointer), std::move(text), at_key);
     }
 
     void transit(const json& value) {
@@ -166,17 +108,6 @@ class Reader {
         }
     }
 
-    void check_name(std::string_view name, const std::string& pointer, bool at_key) {
-        constexpr std::string_view allowed =
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-        if (name.empty() || name.size() > 64 || name.find_first_not_of(allowed) != std::string_view::npos) {
-            say(pointer,
-                "the name " + in_quotes(name) +
-                    " is not allowed; a name has 1 to 64 letters, digits, dots, underscores or hyphens",
-                at_key);
-        }
-    }
-
     struct Listed {
         Prefix prefix;
         std::string pointer;
@@ -207,8 +138,8 @@ class Reader {
         std::vector<Listed> all;
         for (const auto& [name, list] : value.items()) {
             const auto index = static_cast<std::uint16_t>(parts_.zone_names.size());
-            check_name(name, pointer_to("/zones", name), true);
-            zone_index_.emplace(name, index);
+            reading_.check_name(name, pointer_to("/zones", name), true);
+            reading_.zones.emplace(name, index);
             parts_.zone_names.push_back(name);
             std::vector<Listed> found = prefixes(list, pointer_to("/zones", name), index);
             std::move(found.begin(), found.end(), std::back_inserter(all));
@@ -237,8 +168,9 @@ class Reader {
             return;
         }
         for (const auto& entry : value.items()) {
-            check_name(entry.key(), pointer_to("/identities", entry.key()), true);
-            identity_index_.emplace(entry.key(), static_cast<std::uint16_t>(parts_.identity_names.size()));
+            reading_.check_name(entry.key(), pointer_to("/identities", entry.key()), true);
+            reading_.identities.emplace(entry.key(),
+                                        static_cast<std::uint16_t>(parts_.identity_names.size()));
             parts_.identity_names.push_back(entry.key());
         }
     }
@@ -255,8 +187,8 @@ class Reader {
         }
         std::size_t prefix_count = 0;
         for (const auto& [name, entry] : value.items()) {
-            check_name(name, pointer_to("/services", name), true);
-            service_index_.emplace(name, static_cast<std::uint16_t>(parts_.services.size()));
+            reading_.check_name(name, pointer_to("/services", name), true);
+            reading_.services.emplace(name, static_cast<std::uint16_t>(parts_.services.size()));
             parts_.services.push_back(service(name, entry, prefix_count));
         }
         if (prefix_count > service_prefixes_max) {
@@ -289,6 +221,9 @@ class Reader {
         }
         prefix_count += plain.size();
         result.addresses = longest_prefix_ranges(std::move(plain));
+        result.mode = mode_of(member(value, "mode"));
+        result.record = record_of(member(value, "record"));
+        result.labels = reading_.labels(value, pointer);
         ports(member(value, "ports"), pointer_to(pointer, "ports"), result.ports);
         return result;
     }
@@ -347,159 +282,19 @@ class Reader {
         }
     }
 
-    void rules(const json& list) {
-        if (!list.is_array() || list.size() > rules_max) {
-            return;
-        }
-        std::size_t candidates = 0;
-        for (std::size_t i = 0; i < list.size(); ++i) {
-            const std::string pointer = pointer_to("/rules", std::to_string(i));
-            parts_.rules.push_back(rule(list[i], pointer));
-            candidates += parts_.rules.back().zones.size() * parts_.rules.back().services.size();
-        }
-        if (candidates > candidates_max) {
-            say("/rules", "the rules name " + std::to_string(candidates) +
-                              " pairs of a zone and a service; at most " + std::to_string(candidates_max) +
-                              " are allowed");
-        }
-    }
-
-    Rule rule(const json& value, const std::string& pointer) {
-        Rule result;
-        rule_id(member(value, "id"), pointer, result);
-        result.zones = references(member(value, "from"), pointer_to(pointer, "from"), zone_index_, "zone");
-        result.services =
-            references(member(value, "to"), pointer_to(pointer, "to"), service_index_, "service");
-        result.credentials = need_of(member(value, "credentials"));
-        rule_identities(value, pointer, result);
-        result.methods = bits_of(member(value, "methods"), methods);
-        result.operations = bits_of(member(value, "operations"), operations);
-        result.action = action_of(member(value, "action"), Action::reject);
-        result.mode = mode_of(member(value, "mode"));
-        if (result.action == Action::allow && result.mode == Mode::observe) {
-            say(pointer_to(pointer, "mode"),
-                "\"observe\" is for rules that deny; a rule that allows has no denial to observe");
-        }
-        conditions(value, pointer, result);
-        return result;
-    }
-
-    static CredentialNeed need_of(const json& value) {
-        if (is_word(value, "any")) {
-            return CredentialNeed::any;
-        }
-        return is_word(value, "verified") ? CredentialNeed::verified : CredentialNeed::present;
-    }
-
-    void rule_identities(const json& value, const std::string& pointer, Rule& result) {
-        const json& list = member(value, "identities");
-        const std::string at = pointer_to(pointer, "identities");
-        result.identities = references(list, at, identity_index_, "identity");
-        for (std::size_t i = 0; list.is_array() && i < list.size(); ++i) {
-            if (std::find(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i), list[i]) !=
-                list.begin() + static_cast<std::ptrdiff_t>(i)) {
-                say(pointer_to(at, std::to_string(i)), "this identity is listed twice");
-            }
-        }
-        if (result.credentials != CredentialNeed::verified && !list.is_null()) {
-            say(at, "identities are known only where \"credentials\" is \"verified\"", true);
-        }
-        if (result.credentials == CredentialNeed::verified && parts_.identity_names.empty()) {
-            say(pointer_to(pointer, "credentials"),
-                "\"verified\" needs identities to compare with, and the policy has none; add \"identities\"");
-        }
-    }
-
-    void rule_id(const json& value, const std::string& pointer, Rule& result) {
-        if (!value.is_string()) {
-            return;
-        }
-        result.id = value.get<std::string>();
-        check_name(result.id, pointer_to(pointer, "id"), false);
-        const auto [first, is_new] = rule_ids_.emplace(result.id, pointer);
-        if (!is_new) {
-            say(pointer_to(pointer, "id"),
-                "the id " + in_quotes(result.id) + " is used by " + first->second + " already");
-        }
-    }
-
-    std::vector<std::uint16_t> references(const json& list, const std::string& pointer,
-                                          const std::map<std::string, std::uint16_t>& known,
-                                          const char* kind) {
-        std::vector<std::uint16_t> result;
-        for (std::size_t i = 0; list.is_array() && i < list.size(); ++i) {
-            if (!list[i].is_string()) {
-                continue;
-            }
-            const auto& name = list[i].get_ref<const std::string&>();
-            if (const auto found = known.find(name); found != known.end()) {
-                result.push_back(found->second);
-            } else {
-                say(pointer_to(pointer, std::to_string(i)), "there is no " + std::string(kind) + " " +
-                                                                in_quotes(name) +
-                                                                did_you_mean(name, keys_of(known)));
-            }
-        }
-        std::sort(result.begin(), result.end());
-        result.erase(std::unique(result.begin(), result.end()), result.end());
-        return result;
-    }
-
-    static std::vector<std::string> keys_of(const std::map<std::string, std::uint16_t>& known) {
-        std::vector<std::string> result;
-        result.reserve(known.size());
-        for (const auto& entry : known) {
-            result.push_back(entry.first);
-        }
-        return result;
-    }
-
-    /// A condition that can never hold, or was forgotten, for one of the rule's services.
-    void conditions(const json& value, const std::string& pointer, Rule& rule) {
-        const Service* with_requests = nullptr;
-        const Service* by_source = nullptr;
-        for (const std::uint16_t index : rule.services) {
-            const Service& service = parts_.services[index];
-            (service.protocol == ServiceProtocol::tcp ? by_source : with_requests) = &service;
-        }
-        const json& credentials = member(value, "credentials");
-        if (with_requests != nullptr && value.is_object() && credentials.is_null() &&
-            !value.contains("credentials")) {
-            say(pointer, "the key \"credentials\" is missing: a rule for the elasticsearch service " +
-                             in_quotes(with_requests->name) +
-                             " says whether it needs them; allowed: any, present, verified");
-        }
-        if (by_source == nullptr) {
-            return;
-        }
-        const std::string why = " cannot be judged for the tcp service " + in_quotes(by_source->name) +
-                                ": it is judged by source alone; write a rule of its own for it";
-        if (is_word(credentials, "present") || is_word(credentials, "verified")) {
-            say(pointer_to(pointer, "credentials"), "credentials" + why, true);
-        }
-        for (const char* key : {"methods", "operations", "identities"}) {
-            if (value.is_object() && value.contains(key)) {
-                say(pointer_to(pointer, key), key + why, true);
-            }
-        }
-        if (credentials.is_null()) {
-            rule.credentials = CredentialNeed::any;
-        }
-    }
-
     const json& document_;
-    std::vector<Mistake>& mistakes_;
-    CompiledPolicy::Parts parts_;
-    std::map<std::string, std::uint16_t> zone_index_;
-    std::map<std::string, std::uint16_t> identity_index_;
-    std::map<std::string, std::uint16_t> service_index_;
-    std::map<std::string, std::string> rule_ids_;  // → the rule's pointer
+    CompiledPolicy::Parts& parts_;
+    Reading reading_;
 };
 
 }  // namespace
 
-CompiledPolicy::Parts read_policy(const json& document, std::vector<Mistake>& mistakes) {
-    return Reader(document, mistakes).read();
+CompiledPolicy::Parts read_policy(const json& document, elasticsearch::Catalogue catalogue,
+                                  std::vector<Mistake>& mistakes) {
+    CompiledPolicy::Parts parts;
+    parts.catalogue = std::move(catalogue);
+    Reader(document, parts, mistakes).read();
+    return parts;
 }
 
 }  // namespace springlatch

@@ -10,8 +10,9 @@ namespace springlatch {
 
 /// Tolerates a document that breaks the schema (what breaks it is skipped), so that all mistakes come out at
 /// once. The parts are meant for use only if neither this nor the schema check found a mistake. Leaves out
-/// generation and catalogue.
+/// the generation.
 [[nodiscard]] CompiledPolicy::Parts read_policy(const nlohmann::json& document,
+                                                elasticsearch::Catalogue catalogue,
                                                 std::vector<Mistake>& mistakes);
 
 }  // namespace springlatch

@@ -1,7 +1,6 @@
 #include "config/schema_check.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -17,16 +16,6 @@ namespace springlatch {
 namespace {
 
 using nlohmann::json;
-
-/// The design knows them, later versions will accept them; until then a policy that relies on them must not
-/// load.
-constexpr std::array<std::string_view, 10> keys_of_later_versions = {
-    "paths", "apis", "expires", "owner", "reason", "record", "tags", "severity", "health_checks", "patches"};
-
-bool is_of_later_version(std::string_view word) {
-    return std::find(keys_of_later_versions.begin(), keys_of_later_versions.end(), word) !=
-           keys_of_later_versions.end();
-}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
@@ -148,9 +137,7 @@ class Explainer {
             return true;
         }
         const std::vector<std::string> words = strings_of(*choices);
-        if (value_.is_string() && is_of_later_version(value_.get_ref<const std::string&>())) {
-            say(shown(value_) + " is not supported by this version; allowed: " + joined(words));
-        } else if (value_ == "allow" && pointer_ == "/default/action") {
+        if (value_ == "allow" && pointer_ == "/default/action") {
             say("\"allow\" is not allowed here: the default can only deny; allowed: " + joined(words));
         } else {
             say("found " + shown(value_) + "; allowed: " + joined(words) +
@@ -205,9 +192,6 @@ class Explainer {
     }
 
     std::string unknown_key(const std::string& name) const {
-        if (is_of_later_version(name)) {
-            return "the key " + in_quotes(name) + " is not supported by this version";
-        }
         std::vector<std::string> known;
         for (const auto& entry : schema_["properties"].items()) {
             known.push_back(entry.key());

@@ -1,6 +1,8 @@
 #pragma once
 // A policy document against config/policy.schema.json.
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@ struct Mistake {
     std::string pointer;
     bool at_key = false;
     std::string text;
+    std::optional<std::size_t> inside = std::nullopt;  ///< byte of the string that the value is
 };
 
 /// The schema as it was when this program was built.

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string_view>
 
+#include "config/time_text.h"
 #include "control/api/ecs.h"
 #include "control/store/store.h"
 #include "dataplane/policy/reason.h"

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "config/time_text.h"
 #include "control/api/counters_json.h"
 #include "control/api/ecs.h"
 #include "control/api/totals.h"

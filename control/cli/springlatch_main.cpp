@@ -10,6 +10,7 @@
 #include "config/load.h"
 #include "config/schema_check.h"
 #include "config/secrets.h"
+#include "config/time_text.h"
 #include "control/api/ecs.h"
 #include "control/cli/replay.h"
 #include "control/cli/secret.h"

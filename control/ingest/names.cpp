@@ -21,7 +21,7 @@ IndexLimits Names::limits() const noexcept {
     const CompiledPolicy::Parts& parts = policy_->parts();
     return {.services = static_cast<std::uint32_t>(parts.services.size()),
             .zones = static_cast<std::uint32_t>(parts.zone_names.size()),
-            .rules = static_cast<std::uint32_t>(parts.rules.size()),
+            .rules = static_cast<std::uint32_t>(policy_->rule_ids()),
             .identities = static_cast<std::uint32_t>(parts.identity_names.size())};
 }
 
@@ -36,8 +36,10 @@ std::string Names::zone(std::uint16_t index) const {
 }
 
 std::string Names::rule(std::uint16_t index) const {
-    return name_at(has_policy() ? &policy_->parts().rules : nullptr, index,
-                   [](const Rule& rule) { return rule.id; });
+    if (index == no_rule) {
+        return "";
+    }
+    return has_policy() && index < policy_->rule_ids() ? policy_->rule_id(index) : std::to_string(index);
 }
 
 std::string Names::identity(std::uint16_t index) const {

@@ -121,6 +121,12 @@ void Inspector::Impl::open_client(Packet& packet, std::uint32_t index) noexcept 
     }
     switch (cold(index).phase) {
         case RequestPhase::opaque:
+            if (policy_->expires() && !policy_->reachable(flow.zone, flow.service, now_ns_)) {
+                violate(packet, index, Reason::source_not_allowed);  // the rule that let it in has expired
+                return;
+            }
+            opaque_client(packet, index);
+            break;
         case RequestPhase::lost:
             opaque_client(packet, index);
             break;

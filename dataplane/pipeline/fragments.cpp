@@ -50,7 +50,7 @@ void Inspector::Impl::sweep_fragments() noexcept {
 }
 
 void Inspector::Impl::reassemble(Packet& packet) noexcept {
-    if (!reassembler_) {
+    if (!reassembler_ || observing_) {
         pass(packet);
         return;
     }

@@ -19,8 +19,8 @@ constexpr std::uint32_t unscaled_window_max = 65535;
 void Inspector::Impl::syn_from_client(Packet& packet) noexcept {
     const DecodedFrame& decoded = packet.decoded;
     const std::uint16_t zone = policy_->zone_of(decoded.source);
-    if (!policy_->reachable(zone, packet.what.service)) {
-        const Decision decision = policy_->decide_connection(zone, packet.what.service);
+    if (!policy_->reachable(zone, packet.what.service, now_ns_)) {
+        const Decision decision = policy_->decide_connection(zone, packet.what.service, now_ns_);
         const bool forwards = decision.mode == Mode::observe;
         ++counters_.connections_refused[static_cast<std::size_t>(Reason::source_not_allowed)];
         report_connection(packet, no_index, forwards ? EventAction::would_deny : EventAction::denied,
@@ -249,7 +249,7 @@ std::uint32_t Inspector::Impl::establish(Packet& packet, HalfOpen& handshake) no
     ++counters_.connections;
     if (policy_->parts().services[flow.service].protocol == ServiceProtocol::tcp) {
         cold(index).phase = RequestPhase::opaque;
-        const Decision decision = policy_->decide_connection(flow.zone, flow.service);
+        const Decision decision = policy_->decide_connection(flow.zone, flow.service, now_ns_);
         if (decision.action == Action::allow) {
             report_connection(packet, index, EventAction::allowed, Reason::none, decision.rule);
         }

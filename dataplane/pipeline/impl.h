@@ -54,7 +54,7 @@ struct RequestView {
     std::string_view path;   ///< as sent, without query
     std::string_view query;  ///< behind the `?`
     std::string_view user_agent;
-    elasticsearch::Operation operation = elasticsearch::Operation::unknown;
+    elasticsearch::Meaning meaning;
     std::uint16_t identity = no_identity;
 };
 
@@ -96,6 +96,8 @@ class Inspector::Impl {
     void fetch_records(Packet& packet) const noexcept;  ///< of its flow; gives it its hint
     void fetch_chained(Packet& packet) const noexcept;  ///< what hangs on them, or where else they may be
     void process(Packet& packet) noexcept;
+    /// Whose mode it is that counts for this packet.
+    void set_mode(const Packet& packet) noexcept;
     void resolve_direction(Packet& packet) noexcept;
     [[nodiscard]] bool checksum_good(const Packet& packet) const noexcept;
     void depart(Packet& packet, std::uint32_t bytes, bool keep) noexcept;
@@ -211,6 +213,9 @@ class Inspector::Impl {
 
     [[nodiscard]] FlowHot& hot(std::uint32_t index) noexcept { return table_.hot(index); }
     [[nodiscard]] FlowCold& cold(std::uint32_t index) noexcept { return table_.cold(index); }
+    [[nodiscard]] bool observes(std::uint16_t service) const noexcept {
+        return policy_->mode_of(service) == Mode::observe;
+    }
     [[nodiscard]] std::uint32_t policy_idle_seconds() const noexcept {
         return policy_->limits().idle_seconds;
     }
@@ -218,13 +223,14 @@ class Inspector::Impl {
     std::shared_ptr<const CompiledPolicy> policy_;
     EventSink& events_;
     InspectorOptions options_;
-    bool observing_;
+    bool observing_;  ///< the packet at hand is only observed
     FlowTable table_;
     HalfOpenCache half_open_;
     HeldPool held_;
     RetainedPool retained_;
     OpenHeads heads_;
     CredentialCache credentials_;
+    PatternScratch patterns_;
     std::unique_ptr<Reassembler> reassembler_;  ///< null where the policy refuses fragments
     Counters counters_;
     std::vector<Packet> packets_;

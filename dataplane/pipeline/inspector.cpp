@@ -85,8 +85,9 @@ Inspector::Impl::Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& e
       heads_(policy_->limits().open_heads, policy_->limits().head.head_bytes + 2),
       credentials_(policy_->limits().credentials, policy_->parts().identity_names.size(),
                    options.credential_key, options.verifier),
+      patterns_(policy_->parts().patterns, policy_->limits().head.line_bytes),
       // Observe mode forwards every frame as it came.
-      reassembler_(policy_->parts().reassemble_fragments && !observing_
+      reassembler_(policy_->parts().reassemble_fragments && policy_->enforces_anything()
                        ? std::make_unique<Reassembler>(policy_->limits().fragments, options.packet_bytes_max,
                                                        options.secret)
                        : nullptr),
@@ -95,7 +96,7 @@ Inspector::Impl::Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& e
 std::size_t Inspector::Impl::memory_bytes() const noexcept {
     return table_.memory_bytes() + std::size_t{policy_->limits().flows} * sizeof(HalfOpen) +
            held_.memory_bytes() + retained_.memory_bytes() + heads_.memory_bytes() +
-           credentials_.memory_bytes() + packets_.capacity() * sizeof(Packet) +
+           credentials_.memory_bytes() + patterns_.memory_bytes() + packets_.capacity() * sizeof(Packet) +
            (reassembler_ ? reassembler_->memory_bytes() : 0);
 }
 
@@ -247,9 +248,24 @@ bool Inspector::Impl::checksum_good(const Packet& packet) const noexcept {
     return checksum_fold(sum) == 0;
 }
 
+void Inspector::Impl::set_mode(const Packet& packet) noexcept {
+    Mode mode = policy_->mode();
+    if (packet.what.service != no_service) {
+        mode = policy_->mode_of(packet.what.service);
+    } else if (packet.what.reason != Reason::transit_not_allowed) {
+        const DecodedFrame& decoded = packet.decoded;
+        mode = policy_->mode_at(policy_->is_protected(decoded.destination) ? decoded.destination
+                                                                           : decoded.source);
+    }
+    observing_ = mode == Mode::observe;
+}
+
 void Inspector::Impl::process(Packet& packet) noexcept {
     if (packet.what.role == Role::either) {
         resolve_direction(packet);
+    }
+    if (policy_->has_service_modes()) {
+        set_mode(packet);
     }
     switch (packet.what.role) {
         case Role::transit:

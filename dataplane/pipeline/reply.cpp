@@ -82,6 +82,7 @@ bool has_reply(Reason reason) noexcept {
         case Reason::body_too_large:
         case Reason::rate_limited:
         case Reason::credentials_unchecked:
+        case Reason::patched:
             return true;
         default:
             return false;

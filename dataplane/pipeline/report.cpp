@@ -65,7 +65,7 @@ RequestView Inspector::Impl::view_of(const http::HeadState& head,
     view.path = target.substr(0, mark);
     view.query = mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
     view.user_agent = text_of(bytes, head.user_agent);
-    view.operation = policy_->operation_of(head.method, view.path);
+    view.meaning = policy_->meaning_of(head.method, view.path);
     return view;
 }
 
@@ -77,7 +77,7 @@ void Inspector::Impl::report_request(const Packet& packet, std::uint32_t index, 
     event.reason = reason;
     event.rule = rule;
     event.method = static_cast<std::uint8_t>(request.head->method);
-    event.operation = static_cast<std::uint8_t>(request.operation);
+    event.operation = static_cast<std::uint8_t>(request.meaning.operation);
     event.credentials = static_cast<std::uint8_t>(request.head->credentials);
     event.identity = request.identity;
     event.version_minor = request.head->version_minor;

@@ -79,6 +79,10 @@ Inspector::Impl::StreamResult Inspector::Impl::read_client(Packet& packet, std::
     FlowHot& flow = hot(index);
     FlowCold& state = cold(index);
     if (!retained_.has_room(bytes.size(), bytes.size() / kept_run_bytes_max + 4)) {
+        if (observing_) {
+            lose(packet, index, Reason::out_of_resources);
+            return {};
+        }
         return {.stop = StreamResult::Stop::retry, .reason = Reason::out_of_resources};
     }
     const auto refuse_rest = [&](std::size_t at, Reason reason) -> StreamResult {
@@ -228,8 +232,8 @@ Inspector::Impl::StreamResult Inspector::Impl::read_head(Packet& packet, std::ui
                 if (open == no_index) {
                     const std::uint32_t slowest = heads_.oldest_flow();
                     release_resources(slowest);
-                    if (observing_) {  // what belongs to it must still leave, so it is only not followed any
-                                       // more
+                    if (observes(hot(slowest).service)) {  // what belongs to it must still leave, so it is
+                                                           // only not followed any more
                         cold(slowest).phase = RequestPhase::lost;
                         hot(slowest).flags |= flow_flag::responses_lost;
                         ++counters_.frames_would_drop[static_cast<std::size_t>(Reason::out_of_resources)];
@@ -274,8 +278,15 @@ Decision Inspector::Impl::decide(const Packet& packet, std::uint32_t index, Requ
                                  std::span<const std::byte> bytes) noexcept {
     const FlowHot& flow = hot(index);
     const http::HeadState& head = *request.head;
-    RequestFacts facts{
-        .method = head.method, .operation = request.operation, .credentials = head.credentials};
+    PatternQuestion texts(patterns_, request.path, request.query,
+                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    RequestFacts facts{.method = head.method,
+                       .operation = request.meaning.operation,
+                       .credentials = head.credentials,
+                       .time_ns = now_ns_,
+                       .flags = request.meaning.flags,
+                       .endpoint = request.meaning.endpoint,
+                       .texts = &texts};
     Decision decision = policy_->decide(flow.zone, flow.service, facts);
     if (!decision.needs_verification) {
         return decision;
@@ -283,7 +294,7 @@ Decision Inspector::Impl::decide(const Packet& packet, std::uint32_t index, Requ
     const Finding found = credentials_.find(
         bytes.subspan(head.authorization.offset, head.authorization.bytes), packet.decoded.source, now_ns_);
     decision.action = policy_->default_action();
-    decision.mode = policy_->mode();
+    decision.mode = policy_->mode_of(flow.service);
     switch (found.standing) {
         case Standing::pending:
             decision.reason = Reason::credentials_pending;
@@ -312,7 +323,7 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
     FlowHot& flow = hot(index);
     FlowCold& state = cold(index);
     RequestView request = view_of(head, bytes);
-    Decision decision = decide(packet, index, request, bytes);
+    Decision decision = decide(packet, index, request, bytes.first(result.bytes));
     if (decision.needs_verification && !observing_) {
         return {.stop = StreamResult::Stop::retry, .reason = decision.reason};
     }

@@ -34,20 +34,21 @@ bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
     return bits == 0 || ((bits >> index) & 1U) != 0;
 }
 
-/// All conditions but whose the credentials are.
-bool holds(const Rule& rule, const RequestFacts& facts) noexcept {
-    return (rule.credentials == CredentialNeed::any || well_formed(facts.credentials)) &&
-           bit_allows(rule.methods, static_cast<unsigned>(facts.method)) &&
-           bit_allows(rule.operations, static_cast<unsigned>(facts.operation));
-}
-
+/// Whether a rule's conditions but `from` and `to` are met by everything.
 bool covers_everything(const Rule& rule) noexcept {
-    return rule.credentials == CredentialNeed::any && rule.methods == 0 && rule.operations == 0;
+    return rule.credentials == CredentialNeed::any && rule.methods == 0 && rule.operations == 0 &&
+           rule.flags == 0 && rule.apis.empty() && rule.paths.empty();
 }
 
 Reason reason_of_denial_by(const Rule& rule) noexcept {
-    return rule.methods != 0 || rule.operations != 0 ? Reason::operation_not_allowed
-                                                     : Reason::source_not_allowed;
+    const bool by_request = rule.methods != 0 || rule.operations != 0 || rule.flags != 0 ||
+                            !rule.apis.empty() || !rule.paths.empty();
+    return by_request ? Reason::operation_not_allowed : Reason::source_not_allowed;
+}
+
+bool share_one(std::span<const std::uint16_t> a, std::span<const std::uint16_t> b) noexcept {
+    return std::any_of(a.begin(), a.end(),
+                       [&](std::uint16_t index) { return std::binary_search(b.begin(), b.end(), index); });
 }
 
 /// Where a service's addresses begin or end.
@@ -110,19 +111,6 @@ ServiceSets service_sets_of(const std::vector<Service>& services) {
 
 }  // namespace
 
-RangeMap::RangeMap(std::vector<AddressRange> ranges) : ranges_(std::move(ranges)) {}
-
-const AddressRange* RangeMap::search(const IpAddress& address) const noexcept {
-    const auto after = std::upper_bound(
-        ranges_.begin(), ranges_.end(), address,
-        [](const IpAddress& wanted, const AddressRange& range) { return wanted < range.first; });
-    if (after == ranges_.begin()) {
-        return nullptr;
-    }
-    const AddressRange& range = *std::prev(after);
-    return address <= range.last ? &range : nullptr;
-}
-
 CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_ports_(65536 / 64) {
     for (const Service& service : parts_.services) {
         for (const std::uint16_t port : service.ports) {
@@ -144,6 +132,22 @@ CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_
     }
     listener_starts_.push_back(static_cast<std::uint32_t>(listeners_.size()));
 
+    for (const Service& service : parts_.services) {
+        has_service_modes_ = has_service_modes_ || service.mode.has_value();
+        service_modes_.push_back(service.mode.value_or(parts_.mode));
+    }
+    const auto enforces = [&](std::uint16_t service) { return service_modes_[service] == Mode::enforce; };
+    for (const std::vector<std::uint16_t>& set : sets.sets) {
+        const bool any = std::any_of(set.begin(), set.end(), enforces);
+        address_modes_.push_back(any ? Mode::enforce : Mode::observe);
+    }
+    if (parts_.services.empty()) {
+        unknown_mode_ = parts_.mode;
+    } else if (std::find(service_modes_.begin(), service_modes_.end(), Mode::enforce) !=
+               service_modes_.end()) {
+        unknown_mode_ = Mode::enforce;
+    }
+
     const std::size_t zones = parts_.zone_names.size();
     for (std::size_t row = 0; row <= zones; ++row) {
         const std::uint16_t zone = row == zones ? no_zone : static_cast<std::uint16_t>(row);
@@ -162,6 +166,51 @@ CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_
         }
     }
     candidate_starts_.push_back(static_cast<std::uint32_t>(candidate_rules_.size()));
+
+    for (const Rule& rule : parts_.rules) {
+        conditions_.push_back({.expires_ns = rule.expires_ns,
+                               .methods = rule.methods,
+                               .operations = rule.operations,
+                               .flags = rule.flags,
+                               .need = rule.credentials,
+                               .action = rule.action,
+                               .has_more = !rule.apis.empty() || !rule.paths.empty()});
+        expires_ = expires_ || rule.expires_ns != never_ns;
+    }
+}
+
+Mode CompiledPolicy::mode_of(std::uint16_t service) const noexcept {
+    return service < service_modes_.size() ? service_modes_[service] : parts_.mode;
+}
+
+Mode CompiledPolicy::mode_at(const IpAddress& address) const noexcept {
+    const AddressRange* const range = protected_.range_of(address);
+    return range == nullptr ? unknown_mode_ : address_modes_[range->value];
+}
+
+Mode CompiledPolicy::mode_of(const Rule& rule, std::uint16_t service) const noexcept {
+    return rule.mode ? *rule.mode : mode_of(service);
+}
+
+Record CompiledPolicy::record_of(std::uint16_t rule, std::uint16_t service) const noexcept {
+    if (rule < parts_.rules.size() && parts_.rules[rule].record) {
+        return *parts_.rules[rule].record;
+    }
+    return service < parts_.services.size() ? parts_.services[service].record.value_or(parts_.record)
+                                            : parts_.record;
+}
+
+std::string CompiledPolicy::rule_id(std::uint16_t index) const {
+    std::size_t at = index;
+    if (at < parts_.rules.size()) {
+        return parts_.rules[at].id;
+    }
+    at -= parts_.rules.size();
+    if (at < parts_.health_checks.size()) {
+        return parts_.health_checks[at].id;
+    }
+    at -= parts_.health_checks.size();
+    return at < parts_.patches.size() ? "patch:" + parts_.patches[at].name : "";
 }
 
 std::uint16_t CompiledPolicy::listener_at(const IpAddress& address, std::uint16_t port) const noexcept {
@@ -196,10 +245,14 @@ std::span<const std::uint16_t> CompiledPolicy::candidates(std::uint16_t zone,
                                                candidate_starts_[cell + 1] - candidate_starts_[cell]);
 }
 
-bool CompiledPolicy::reachable(std::uint16_t zone, std::uint16_t service) const noexcept {
+bool CompiledPolicy::reachable(std::uint16_t zone, std::uint16_t service,
+                               std::uint64_t now_ns) const noexcept {
     for (const std::uint16_t index : candidates(zone, service)) {
         const Rule& rule = parts_.rules[index];
-        if (rule.action == Action::allow || rule.mode.value_or(parts_.mode) == Mode::observe) {
+        if (conditions_[index].expires_ns <= now_ns) {
+            continue;
+        }
+        if (rule.action == Action::allow || mode_of(rule, service) == Mode::observe) {
             return true;
         }
         if (parts_.services[service].protocol == ServiceProtocol::tcp || covers_everything(rule)) {
@@ -209,10 +262,14 @@ bool CompiledPolicy::reachable(std::uint16_t zone, std::uint16_t service) const 
     return false;
 }
 
-Decision CompiledPolicy::decide_connection(std::uint16_t zone, std::uint16_t service) const noexcept {
+Decision CompiledPolicy::decide_connection(std::uint16_t zone, std::uint16_t service,
+                                           std::uint64_t now_ns) const noexcept {
     for (const std::uint16_t index : candidates(zone, service)) {
         const Rule& rule = parts_.rules[index];
-        const Mode mode = rule.mode.value_or(parts_.mode);
+        if (conditions_[index].expires_ns <= now_ns) {
+            continue;
+        }
+        const Mode mode = mode_of(rule, service);
         if (parts_.services[service].protocol == ServiceProtocol::tcp) {
             const bool allowed = rule.action == Action::allow;
             return {rule.action, allowed ? Reason::none : Reason::source_not_allowed, index, mode, false};
@@ -224,22 +281,78 @@ Decision CompiledPolicy::decide_connection(std::uint16_t zone, std::uint16_t ser
             return {rule.action, Reason::source_not_allowed, index, mode, false};
         }
     }
-    return {parts_.default_action, Reason::source_not_allowed, no_rule, parts_.mode, false};
+    return {parts_.default_action, Reason::source_not_allowed, no_rule, mode_of(service), false};
+}
+
+/// All conditions but whose the credentials are.
+bool CompiledPolicy::holds(std::uint16_t index, const RequestFacts& facts) const noexcept {
+    const Conditions& wanted = conditions_[index];
+    return (wanted.need == CredentialNeed::any || well_formed(facts.credentials)) &&
+           bit_allows(wanted.methods, static_cast<unsigned>(facts.method)) &&
+           bit_allows(wanted.operations, static_cast<unsigned>(facts.operation)) &&
+           (wanted.flags == 0 || (wanted.flags & facts.flags) != 0) &&
+           (!wanted.has_more || holds_further(parts_.rules[index], facts));
+}
+
+/// In doubt a rule that denies matches, and one that allows does not.
+bool CompiledPolicy::holds_further(const Rule& rule, const RequestFacts& facts) const noexcept {
+    const bool allows = rule.action == Action::allow;
+    if (!rule.apis.empty()) {
+        const bool arguable = facts.operation == elasticsearch::Operation::unknown;
+        if (!share_one(parts_.catalogue.apis_of(facts.endpoint), rule.apis) || (allows && arguable)) {
+            return false;
+        }
+    }
+    if (rule.paths.empty()) {
+        return true;
+    }
+    if (facts.texts == nullptr) {
+        return !allows;
+    }
+    return std::any_of(rule.paths.begin(), rule.paths.end(),
+                       [&](std::uint16_t path) { return facts.texts->path_is(path); }) &&
+           (!allows || facts.texts->path_is_plain());
+}
+
+const Patch* CompiledPolicy::patch_for(const RequestFacts& facts) const noexcept {
+    PatternQuestion& texts = *facts.texts;
+    for (const Patch& patch : parts_.patches) {
+        if (bit_allows(patch.methods, static_cast<unsigned>(facts.method)) &&
+            (patch.path == no_pattern || texts.path_is(patch.path)) &&
+            (patch.query == no_pattern || texts.query_has(patch.query)) &&
+            (patch.head == no_pattern || texts.head_has(patch.head))) {
+            return &patch;
+        }
+    }
+    return nullptr;
 }
 
 Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
                                 const RequestFacts& facts) const noexcept {
+    if (!parts_.patches.empty() && facts.texts != nullptr) {
+        if (const Patch* const patch = patch_for(facts)) {
+            const std::size_t index = parts_.rules.size() + parts_.health_checks.size() +
+                                      static_cast<std::size_t>(patch - parts_.patches.data());
+            return {parts_.default_action, Reason::patched, static_cast<std::uint16_t>(index),
+                    mode_of(service), false};
+        }
+    }
     const bool malformed = facts.credentials == http::Credentials::malformed;
     const bool has_credentials = well_formed(facts.credentials);
-    const auto indices = candidates(zone, service);
+    bool anybody_asked = false;
     bool credentials_would_help = false;
     bool refused = false;
-    for (const std::uint16_t index : indices) {
-        const Rule& rule = parts_.rules[index];
-        credentials_would_help |= rule.action == Action::allow && rule.credentials != CredentialNeed::any;
-        if (!holds(rule, facts)) {
+    for (const std::uint16_t index : candidates(zone, service)) {
+        const Conditions& wanted = conditions_[index];
+        if (wanted.expires_ns <= facts.time_ns) {
             continue;
         }
+        anybody_asked = true;
+        credentials_would_help |= wanted.action == Action::allow && wanted.need != CredentialNeed::any;
+        if (!holds(index, facts)) {
+            continue;
+        }
+        const Rule& rule = parts_.rules[index];
         if (rule.credentials == CredentialNeed::verified) {
             if (facts.verification == Verification::unknown) {
                 return {.needs_verification = true};
@@ -249,7 +362,7 @@ Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
                 continue;
             }
         }
-        const Mode mode = rule.mode.value_or(parts_.mode);
+        const Mode mode = mode_of(rule, service);
         if (rule.action != Action::allow) {
             return {rule.action, malformed ? Reason::malformed_credentials : reason_of_denial_by(rule), index,
                     mode, false};
@@ -263,19 +376,18 @@ Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
     Reason reason = Reason::operation_not_allowed;
     if (malformed) {
         reason = Reason::malformed_credentials;
-    } else if (indices.empty()) {
+    } else if (!anybody_asked) {
         reason = Reason::source_not_allowed;
     } else if (!has_credentials && credentials_would_help) {
         reason = Reason::no_credentials;
     } else if (refused) {
         reason = Reason::bad_credentials;
     }
-    return {parts_.default_action, reason, no_rule, parts_.mode, false};
+    return {parts_.default_action, reason, no_rule, mode_of(service), false};
 }
 
-elasticsearch::Operation CompiledPolicy::operation_of(http::Method method,
-                                                      std::string_view path) const noexcept {
-    return parts_.catalogue.operation_of(http::name_of(method), path);
+elasticsearch::Meaning CompiledPolicy::meaning_of(http::Method method, std::string_view path) const noexcept {
+    return parts_.catalogue.meaning_of(http::name_of(method), path);
 }
 
 }  // namespace springlatch

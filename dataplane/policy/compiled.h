@@ -17,96 +17,15 @@
 #include <string_view>
 #include <vector>
 
-#include "dataplane/credentials/cache.h"
 #include "dataplane/packet/address.h"
+#include "dataplane/policy/patterns.h"
+#include "dataplane/policy/range_map.h"
 #include "dataplane/policy/reason.h"
+#include "dataplane/policy/rule.h"
 #include "dataplane/protocol/elasticsearch/operation.h"
 #include "dataplane/protocol/http/request_head.h"
 
 namespace springlatch {
-
-enum class Action : std::uint8_t { allow, reject, reset, drop };
-enum class Mode : std::uint8_t { enforce, observe };
-enum class ServiceProtocol : std::uint8_t { elasticsearch, tcp };
-enum class CredentialNeed : std::uint8_t { any, present, verified };
-
-inline constexpr std::uint16_t no_zone = 0xffff;
-inline constexpr std::uint16_t no_service = 0xffff;
-inline constexpr std::uint16_t no_rule = 0xffff;
-
-struct AddressRange {  ///< both ends included
-    IpAddress first;
-    IpAddress last;
-    std::uint16_t value = 0;
-};
-
-/// Disjoint ranges in ascending order; the longest prefix has already won where prefixes nested.
-class RangeMap {
-  public:
-    RangeMap() = default;
-    /// `ranges` must be sorted and disjoint.
-    explicit RangeMap(std::vector<AddressRange> ranges);
-    [[nodiscard]] std::optional<std::uint16_t> find(const IpAddress& address) const noexcept {
-        const AddressRange* const range = range_of(address);
-        return range == nullptr ? std::nullopt : std::optional{range->value};
-    }
-    /// The range that holds `address`, or null.
-    [[nodiscard]] const AddressRange* range_of(const IpAddress& address) const noexcept {
-        // Most policies protect a few addresses, and this is asked for every frame: a short list is faster
-        // read from its start.
-        constexpr std::size_t short_list = 8;
-        if (ranges_.size() > short_list) {
-            return search(address);
-        }
-        for (const AddressRange& range : ranges_) {
-            if (!(range.last < address)) {
-                return address < range.first ? nullptr : &range;
-            }
-        }
-        return nullptr;
-    }
-    [[nodiscard]] std::span<const AddressRange> ranges() const noexcept { return ranges_; }
-
-  private:
-    [[nodiscard]] const AddressRange* search(const IpAddress& address) const noexcept;
-
-    std::vector<AddressRange> ranges_;
-};
-
-struct Service {
-    std::string name;
-    ServiceProtocol protocol = ServiceProtocol::elasticsearch;
-    bool tls_allowed =
-        false;  ///< tls: "allow"; the stream is then forwarded unread once its first bytes are TLS
-    std::vector<AddressRange> addresses;
-    std::vector<std::uint16_t> ports;  ///< sorted
-};
-
-struct Rule {
-    std::string id;
-    std::vector<std::uint16_t> zones;     ///< sorted; empty: every zone
-    std::vector<std::uint16_t> services;  ///< sorted; empty: every service
-    CredentialNeed credentials = CredentialNeed::present;
-    std::vector<std::uint16_t> identities;  ///< sorted; empty: every identity. For CredentialNeed::verified
-    std::uint16_t methods = 0;              ///< bit per http::Method; 0: every method
-    std::uint16_t operations = 0;           ///< bit per elasticsearch::Operation; 0: no condition
-    Action action = Action::allow;
-    std::optional<Mode> mode;  ///< its own, else the policy's
-};
-
-struct Limits {
-    http::HeadLimits head;
-    std::uint32_t idle_seconds =
-        7200 + 300;               ///< an established connection without a frame for longer is forgotten
-    std::uint32_t flows = 65536;  ///< per worker
-    std::uint32_t held_segments = 4096;  ///< out of order, per worker
-    std::uint32_t held_segments_per_flow = 512;
-    std::uint32_t retained_bytes = 8U << 20U;  ///< copies of unacknowledged control bytes, per worker
-    std::uint32_t open_heads = 512;            ///< heads that came in pieces, per worker
-    std::uint32_t requests_in_flight = 64;     ///< per connection; at most 64
-    std::uint32_t fragments = 4096;            ///< datagrams whose fragments are put together, per worker
-    CredentialLimits credentials;
-};
 
 /// What is known of a request's credential value.
 enum class Verification : std::uint8_t { unknown, accepted, refused };
@@ -118,12 +37,18 @@ struct RequestFacts {
     http::Credentials credentials = http::Credentials::none;
     Verification verification = Verification::unknown;
     std::uint16_t identity = no_identity;  ///< whose the value is, if accepted
+    std::uint64_t time_ns = 0;             ///< now, since the Unix epoch
+    std::uint16_t flags = 0;               ///< elasticsearch::Meaning's, as the next
+    std::uint16_t endpoint = elasticsearch::no_endpoint;
+    /// Its texts. Null: where a rule has `paths`, it matches if it denies and does not if it allows; no patch
+    /// matches.
+    PatternQuestion* texts = nullptr;
 };
 
 struct Decision {
     Action action = Action::reset;
     Reason reason = Reason::none;  ///< none if and only if action is allow
-    std::uint16_t rule = no_rule;  ///< index of the rule that decided; no_rule: `default`
+    std::uint16_t rule = no_rule;  ///< what decided, see rule_id(); no_rule: `default`
     Mode mode = Mode::enforce;     ///< in observe mode a denial is reported and everything is forwarded
     bool without_credentials =
         false;  ///< allowed by an `any` rule to a request that carries no well-formed credentials
@@ -137,6 +62,8 @@ class CompiledPolicy {
         std::uint32_t generation = 0;
         Mode mode = Mode::enforce;
         Action default_action = Action::reject;  ///< never allow
+        Record record = Record::full;
+        Labels labels;
         bool transit_forward = true;
         bool tunnels_allowed =
             false;  ///< IP-in-IP, 6in4, GRE, VXLAN, Geneve, Teredo, ESP/AH towards a service's address
@@ -145,8 +72,13 @@ class CompiledPolicy {
         std::vector<std::string> zone_names;
         RangeMap zones;  ///< address → zone index
         std::vector<std::string> identity_names;
+        std::vector<Group> groups;
         std::vector<Service> services;
         std::vector<Rule> rules;  ///< in the policy's order
+        std::vector<HealthCheck> health_checks;
+        std::vector<Patch> patches;
+        std::vector<std::string> path_expressions;  ///< what Rule::paths counts; the first of patterns.paths
+        Patterns patterns;
         Limits limits;
         elasticsearch::Catalogue catalogue;
     };
@@ -174,37 +106,82 @@ class CompiledPolicy {
     /// True if some rule could let something through from this zone to this service: it allows, or it denies
     /// in observe mode, and no rule before it denies everything from there. If not, a SYN is refused with
     /// source_not_allowed. For a `tcp` service this is the whole judgement: decide_connection() agrees.
-    [[nodiscard]] bool reachable(std::uint16_t zone, std::uint16_t service) const noexcept;
+    [[nodiscard]] bool reachable(std::uint16_t zone, std::uint16_t service,
+                                 std::uint64_t now_ns) const noexcept;
 
     /// For a `tcp` service: the first rule for this zone and service decides, else `default`.
     /// For an `elasticsearch` service, for what never became a request: always a denial (P2), with action and
     /// mode of the first rule that covers everything from this zone if that rule denies, else of `default`.
     /// Its reason is source_not_allowed; a caller that knows a better one (malformed_http, …) reports that.
-    [[nodiscard]] Decision decide_connection(std::uint16_t zone, std::uint16_t service) const noexcept;
+    [[nodiscard]] Decision decide_connection(std::uint16_t zone, std::uint16_t service,
+                                             std::uint64_t now_ns) const noexcept;
 
     /// The first rule whose conditions all hold decides; without one, `default`. A credentials condition
     /// `present` holds for Basic, Bearer and ApiKey, `any` for all, `verified` if the value is accepted and
     /// is one of the rule's identities'; where that is not known and matters, the answer is
-    /// needs_verification. Malformed credentials are never accepted, not even by `any`: whatever the rules
-    /// say, the request is denied with malformed_credentials (with the action of the rule that decided, if
-    /// that denies). Reason of a denial by a rule: operation_not_allowed if it has a condition on methods or
-    /// operations, else source_not_allowed. Reason of a denial by default: source_not_allowed if no rule is
-    /// for this zone and service; no_credentials if a rule for them allows with credentials that the request
+    /// needs_verification. A rule past its time is none. In front of the rules stand the patches: what one of
+    /// them knows is denied with `patched`, whatever its credentials. Malformed credentials are never
+    /// accepted, not even by `any`: whatever the rules say, the request is denied with malformed_credentials
+    /// (with the action of the rule that decided, if that denies). Reason of a denial by a rule:
+    /// operation_not_allowed if it has a condition on what is asked (methods, operations, apis, flags,
+    /// paths), else source_not_allowed. Reason of a denial by default: source_not_allowed if no rule is for
+    /// this zone and service; no_credentials if a rule for them allows with credentials that the request
     /// lacks; bad_credentials if a rule did not hold because the value was refused; else
     /// operation_not_allowed.
     [[nodiscard]] Decision decide(std::uint16_t zone, std::uint16_t service,
                                   const RequestFacts& facts) const noexcept;
 
-    /// By the catalogue; `path` as for Catalogue::operation_of().
-    [[nodiscard]] elasticsearch::Operation operation_of(http::Method method,
-                                                        std::string_view path) const noexcept;
+    /// By the catalogue; `path` as for Catalogue::meaning_of().
+    [[nodiscard]] elasticsearch::Meaning meaning_of(http::Method method,
+                                                    std::string_view path) const noexcept;
+
+    /// The service's own mode, else the policy's: of every denial that is no rule's.
+    [[nodiscard]] Mode mode_of(std::uint16_t service) const noexcept;
+    /// Of what cannot be told to be one service's: an address is observed if all services there are; what has
+    /// no protected address at all, if all services of the policy are.
+    [[nodiscard]] Mode mode_at(const IpAddress& address) const noexcept;
+    /// True if a service has a mode of its own, so that mode_of() need not be mode().
+    [[nodiscard]] bool has_service_modes() const noexcept { return has_service_modes_; }
+    /// False: nothing that belongs to a service may be dropped or changed.
+    [[nodiscard]] bool enforces_anything() const noexcept { return unknown_mode_ == Mode::enforce; }
+    /// What of a request allowed by this rule is told.
+    [[nodiscard]] Record record_of(std::uint16_t rule, std::uint16_t service) const noexcept;
+    /// Decision::rule counts the rules, then the health checks, then the patches: their ids, "" behind them.
+    [[nodiscard]] std::string rule_id(std::uint16_t index) const;
+    [[nodiscard]] std::size_t rule_ids() const noexcept {
+        return parts_.rules.size() + parts_.health_checks.size() + parts_.patches.size();
+    }
+    /// True if some rule expires: what was allowed may not be any more, without a new policy.
+    [[nodiscard]] bool expires() const noexcept { return expires_; }
 
   private:
     [[nodiscard]] std::uint16_t listener_at(const IpAddress& address, std::uint16_t port) const noexcept;
     [[nodiscard]] std::span<const std::uint16_t> candidates(std::uint16_t zone,
                                                             std::uint16_t service) const noexcept;
 
+    [[nodiscard]] Mode mode_of(const Rule& rule, std::uint16_t service) const noexcept;
+    [[nodiscard]] bool holds(std::uint16_t index, const RequestFacts& facts) const noexcept;
+    [[nodiscard]] bool holds_further(const Rule& rule, const RequestFacts& facts) const noexcept;
+    [[nodiscard]] const Patch* patch_for(const RequestFacts& facts) const noexcept;
+
+    /// What is asked of a rule first, close together: a request may have to pass thousands.
+    struct Conditions {
+        std::uint64_t expires_ns = never_ns;
+        std::uint16_t methods = 0;
+        std::uint16_t operations = 0;
+        std::uint16_t flags = 0;
+        CredentialNeed need = CredentialNeed::present;
+        Action action = Action::allow;
+        bool has_more = false;  ///< apis or paths
+    };
+
     Parts parts_;
+    std::vector<Conditions> conditions_;  ///< [rule]
+    bool expires_ = false;
+    bool has_service_modes_ = false;
+    Mode unknown_mode_ = Mode::observe;  ///< of what has no protected address
+    std::vector<Mode> service_modes_;    ///< [service]
+    std::vector<Mode> address_modes_;    ///< [set of services at an address]
     std::vector<std::uint64_t>
         service_ports_;  ///< a bit a port: most frames' other end is told apart by this alone
     struct Listener {

@@ -63,6 +63,7 @@ enum class Reason : std::uint8_t {
     credentials_pending,    ///< the segment waits for its credentials' check: TCP sends it again
     credentials_unchecked,  ///< nobody could check them, or not in time
     fragment_timeout,       ///< not all fragments of a datagram came in time
+    patched,                ///< a virtual patch knows the request as an exploit
     count_                  ///< not a reason
 };
 
@@ -116,7 +117,8 @@ inline constexpr std::array<std::string_view, reason_count> reason_names = {"non
                                                                             "multipath",
                                                                             "credentials_pending",
                                                                             "credentials_unchecked",
-                                                                            "fragment_timeout"};
+                                                                            "fragment_timeout",
+                                                                            "patched"};
 
 /// The name operators see; "unknown" for a value that is no reason.
 [[nodiscard]] constexpr std::string_view name_of(Reason reason) noexcept {

@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const CompiledPolicy& policy = *loaded->policy;
     for (std::uint16_t service = 0; service < policy.parts().services.size(); ++service) {
         // Every source of a rule is named, so an address outside all zones gets in nowhere.
-        if (policy.reachable(no_zone, service) ||
+        if (policy.reachable(no_zone, service, 0) ||
             policy.decide(no_zone, service, {}).action == Action::allow) {
             std::abort();
         }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <utility>
+
+#include "dataplane/protocol/elasticsearch/path.h"
 
 namespace springlatch::elasticsearch {
 namespace {
@@ -43,20 +44,6 @@ struct Segments {
     }
     void add(std::string_view segment) noexcept { items[count++] = {segment.data(), segment.size()}; }
 };
-
-/// The path of an absolute-form target (RFC 9112 §3.2.2); other forms are their own path.
-[[nodiscard]] std::string_view path_of(std::string_view target) noexcept {
-    target = target.substr(0, target.find('?'));
-    if (target.empty() || target.front() == '/' || target == "*") {
-        return target;
-    }
-    const std::size_t authority = target.find("://");
-    if (authority == std::string_view::npos) {
-        return {};
-    }
-    const std::size_t slash = target.find('/', authority + 3);
-    return slash == std::string_view::npos ? std::string_view{"/"} : target.substr(slash);
-}
 
 [[nodiscard]] Segments split(std::string_view path) noexcept {
     Segments segments;
@@ -105,10 +92,18 @@ struct Catalogue::Trie {
         std::vector<std::pair<std::string, std::uint32_t>> literals;  ///< sorted by segment
         std::uint32_t placeholder = 0;  ///< 0: none (the root is nobody's child)
         Takes takes = Takes::anything;  ///< of the placeholder child
-        std::array<Operation, no_method> operations{};
-        std::uint8_t arguable = 0;  ///< bit per method: an endpoint that is `unknown` on purpose
+        std::array<std::uint16_t, no_method> endpoints{};
+    };
+    /// All rows that end at the same node and method.
+    struct Leaf {
+        Operation operation = Operation::unknown;
+        bool arguable = false;  ///< one of them is `unknown` on purpose, and so are all
+        std::uint16_t flags = 0;
+        std::vector<std::uint16_t> apis;
     };
     std::vector<Node> nodes{1};
+    std::vector<Leaf> leaves{1};  ///< [no_endpoint] is nobody's
+    std::vector<std::string> api_names;
 
     [[nodiscard]] std::uint32_t literal(std::uint32_t node, std::string_view segment) const noexcept {
         const auto& list = nodes[node].literals;
@@ -146,40 +141,55 @@ struct Catalogue::Trie {
             }
             at = next;
         }
-        Operation& operation = nodes[at].operations[method];
-        operation = std::max(operation, endpoint.operation);
-        if (endpoint.operation == Operation::unknown) {
-            nodes[at].arguable |= static_cast<std::uint8_t>(1U << method);
+        std::uint16_t& number = nodes[at].endpoints[method];
+        if (number == no_endpoint) {
+            number = static_cast<std::uint16_t>(leaves.size());
+            leaves.emplace_back();
+        }
+        Leaf& leaf = leaves[number];
+        leaf.arguable = leaf.arguable || endpoint.operation == Operation::unknown;
+        leaf.operation = leaf.arguable ? Operation::unknown : std::max(leaf.operation, endpoint.operation);
+        leaf.flags |= endpoint.flags;
+        for (const std::string& api : endpoint.apis) {
+            const auto index = static_cast<std::uint16_t>(
+                std::lower_bound(api_names.begin(), api_names.end(), api) - api_names.begin());
+            const auto place = std::lower_bound(leaf.apis.begin(), leaf.apis.end(), index);
+            if (place == leaf.apis.end() || *place != index) {
+                leaf.apis.insert(place, index);
+            }
         }
     }
 
     /// A literal segment is tried first; if it leads nowhere, the placeholder is (as Elasticsearch's PathTrie
-    /// does). Nothing if both lead nowhere.
-    [[nodiscard]] std::optional<Operation> find(std::uint32_t node, const Segments& segments, std::size_t at,
-                                                std::size_t method) const noexcept {
+    /// does). no_endpoint if both lead nowhere.
+    [[nodiscard]] std::uint16_t find(std::uint32_t node, const Segments& segments, std::size_t at,
+                                     std::size_t method) const noexcept {
         if (at == segments.count) {
-            if ((nodes[node].arguable >> method & 1U) != 0) {
-                return Operation::unknown;
-            }
-            const Operation found = nodes[node].operations[method];
-            return found == Operation::unknown ? std::nullopt : std::optional{found};
+            return nodes[node].endpoints[method];
         }
         const std::string_view segment = segments[at];
         const std::uint32_t exact = literal(node, segment);
         if (exact != 0) {
-            if (const auto found = find(exact, segments, at + 1, method)) {
+            const std::uint16_t found = find(exact, segments, at + 1, method);
+            if (found != no_endpoint) {
                 return found;
             }
         }
         if (nodes[node].placeholder != 0 && takes(nodes[node].takes, segment)) {
             return find(nodes[node].placeholder, segments, at + 1, method);
         }
-        return std::nullopt;
+        return no_endpoint;
     }
 };
 
 Catalogue::Catalogue() : trie_(std::make_unique<Trie>()) {}
 Catalogue::Catalogue(const std::vector<Endpoint>& endpoints) : Catalogue() {
+    std::vector<std::string>& names = trie_->api_names;
+    for (const Endpoint& endpoint : endpoints) {
+        names.insert(names.end(), endpoint.apis.begin(), endpoint.apis.end());
+    }
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
     for (const Endpoint& endpoint : endpoints) {
         trie_->add(endpoint);
     }
@@ -188,13 +198,33 @@ Catalogue::Catalogue(Catalogue&&) noexcept = default;
 Catalogue& Catalogue::operator=(Catalogue&&) noexcept = default;
 Catalogue::~Catalogue() = default;
 
-Operation Catalogue::operation_of(std::string_view method, std::string_view path) const noexcept {
+Meaning Catalogue::meaning_of(std::string_view method, std::string_view path) const noexcept {
     const std::size_t index = method_index(method);
     const Segments segments = split(path_of(path));
     if (!trie_ || index == no_method || !segments.valid) {
-        return Operation::unknown;
+        return {};
     }
-    return trie_->find(0, segments, 0, index).value_or(Operation::unknown);
+    const std::uint16_t endpoint = trie_->find(0, segments, 0, index);
+    const Trie::Leaf& leaf = trie_->leaves[endpoint];
+    return {leaf.operation, leaf.flags, endpoint};
+}
+
+std::span<const std::string> Catalogue::api_names() const noexcept {
+    return trie_ ? std::span<const std::string>{trie_->api_names} : std::span<const std::string>{};
+}
+
+std::optional<std::uint16_t> Catalogue::api_index(std::string_view name) const noexcept {
+    const auto names = api_names();
+    const auto place = std::lower_bound(names.begin(), names.end(), name);
+    return place != names.end() && *place == name
+               ? std::optional{static_cast<std::uint16_t>(place - names.begin())}
+               : std::nullopt;
+}
+
+std::span<const std::uint16_t> Catalogue::apis_of(std::uint16_t endpoint) const noexcept {
+    return trie_ && endpoint < trie_->leaves.size()
+               ? std::span<const std::uint16_t>{trie_->leaves[endpoint].apis}
+               : std::span<const std::uint16_t>{};
 }
 
 }  // namespace springlatch::elasticsearch

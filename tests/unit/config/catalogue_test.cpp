@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -30,12 +31,12 @@ TEST(Catalogue, TheFileIsSortedUniqueAndPlain) {
     std::ifstream file(SPRINGLATCH_SOURCE_DIR "/config/catalogue/endpoints.csv");
     std::string line;
     std::getline(file, line);
-    EXPECT_EQ(line, "method,path,operation,note");
+    EXPECT_EQ(line, "method,path,operation,api,flags,note");
     std::string before;
     std::size_t rows = 0;
     while (std::getline(file, line)) {
         ++rows;
-        ASSERT_EQ(std::count(line.begin(), line.end(), ','), 3)
+        ASSERT_EQ(std::count(line.begin(), line.end(), ','), 5)
             << "a comma inside a field would shift the columns: " << line;
         ASSERT_EQ(line.find('"'), std::string::npos) << line;
         const std::size_t comma = line.find(',');
@@ -49,6 +50,54 @@ TEST(Catalogue, TheFileIsSortedUniqueAndPlain) {
         const bool arguable = endpoint.method == "POST" && endpoint.path.starts_with("/{index}/_doc/_");
         EXPECT_TRUE(arguable || endpoint.operation != Operation::unknown) << endpoint.path;
     }
+}
+
+[[nodiscard]] bool has(std::string_view method, std::string_view path, std::uint16_t flag) {
+    return (catalogue().meaning_of(method, path).flags & flag) != 0;
+}
+
+TEST(Catalogue, EveryFlagAndNameOfTheFileIsKnown) {
+    std::ifstream file(SPRINGLATCH_SOURCE_DIR "/config/catalogue/endpoints.csv");
+    std::set<std::string> flags;
+    std::set<std::string> apis;
+    std::string line;
+    std::getline(file, line);
+    while (std::getline(file, line)) {
+        std::istringstream fields(line);
+        std::string field;
+        for (int i = 0; i < 5; ++i) {
+            std::getline(fields, field, ',');
+            std::istringstream words(field);
+            for (std::string word; i >= 3 && std::getline(words, word, '|');) {
+                (i == 3 ? apis : flags).insert(word);
+            }
+        }
+    }
+    EXPECT_EQ(flags,
+              std::set<std::string>(elasticsearch::flag_names.begin(), elasticsearch::flag_names.end()));
+    for (const std::string& api : apis) EXPECT_TRUE(catalogue().api_index(api)) << api;
+    EXPECT_EQ(catalogue().api_names().size(), apis.size());
+    EXPECT_GT(apis.size(), 900U);
+}
+
+TEST(Catalogue, FlagsTellWhatACallCanDoWhateverItsSpelling) {
+    namespace flag = elasticsearch::endpoint_flag;
+    EXPECT_TRUE(has("DELETE", "/customers", flag::destructive));
+    EXPECT_TRUE(has("POST", "/customers/_delete_by_query", flag::destructive));
+    EXPECT_TRUE(has("DELETE", "/_snapshot/backup/monday", flag::destructive));
+    EXPECT_FALSE(has("DELETE", "/_search/scroll/abc", flag::destructive)) << "a cursor of one's own";
+    EXPECT_TRUE(has("POST", "/_bulk", flag::can_destroy));
+    EXPECT_TRUE(has("PUT", "/customers/_doc/1", flag::can_destroy));
+    EXPECT_TRUE(has("GET", "/customers/_search", flag::script_possible));
+    EXPECT_TRUE(has("GET", "/customers/customer/_search", flag::script_possible)) << "with a type";
+    EXPECT_FALSE(has("GET", "/_cluster/health", flag::script_possible));
+    for (const char* path : {"/_reindex", "/_snapshot/x", "/_watcher/watch/x"}) {
+        EXPECT_TRUE(has("POST", path, flag::outbound_possible)) << path;
+    }
+    EXPECT_TRUE(has("PUT", "/_cluster/settings", flag::outbound_possible));
+    EXPECT_TRUE(has("GET", "/customers/_doc/1", flag::returns_documents));
+    EXPECT_TRUE(has("HEAD", "/_flush", flag::acts_on_get)) << "HEAD is handled as GET";
+    EXPECT_EQ(catalogue().meaning_of("GET", "/customers/_unheard_of").flags, 0);
 }
 
 TEST(Catalogue, RoutesLikeTheMeasuredServers) {

@@ -204,21 +204,6 @@ TEST(PolicyErrors, AnEmptyListOfConditionsNeverMeansEverything) {
                             "p:6:1: error: /rules/0: the key \"to\" is missing"));
 }
 
-TEST(PolicyErrors, WhatLaterVersionsWillKnowIsRefusedNotIgnored) {
-    for (const std::string key : {"paths", "apis", "expires", "owner", "reason", "record", "tags", "severity",
-                                  "health_checks", "patches"}) {
-        EXPECT_THAT(with_rest("\"" + key + "\": []"),
-                    ElementsAre("p:6:1: error: /" + key + ": the key \"" + key +
-                                "\" is not supported by this version"));
-        EXPECT_THAT(
-            with_rule(
-                "{\"" + key +
-                R"(": [], "id": "a", "from": ["office"], "to": ["search"], "credentials": "any", "action": "allow"})"),
-            ElementsAre("p:6:2: error: /rules/0/" + key + ": the key \"" + key +
-                        "\" is not supported by this version"));
-    }
-}
-
 TEST(PolicyErrors, FragmentsAreRefusedOrReassembled) {
     EXPECT_THAT(
         with_rest(R"("fragments": "reasemble")"),

@@ -152,11 +152,12 @@ TEST(Identities, AKeyOfAnotherKindThanItsAlgorithmIsRefused) {
 
 TEST(Identities, ARuleMustNameOnesThatExistAndAskForVerifiedCredentials) {
     const std::string one = R"("shipper": )" + basic("u", good_hash);
-    EXPECT_THAT(errors(one, R"("credentials": "verified", "identities": ["shiper"])"),
-                ElementsAre(HasSubstr(
-                    "/rules/0/identities/0: there is no identity \"shiper\"; did you mean \"shipper\"?")));
+    EXPECT_THAT(
+        errors(one, R"("credentials": "verified", "identities": ["shiper"])"),
+        ElementsAre(HasSubstr(
+            "/rules/0/identities/0: there is no identity or group \"shiper\"; did you mean \"shipper\"?")));
     EXPECT_THAT(errors(one, R"("credentials": "verified", "identities": ["shipper", "shipper"])"),
-                ElementsAre(HasSubstr("/rules/0/identities/1: this identity is listed twice")));
+                ElementsAre(HasSubstr("/rules/0/identities/1: this name is listed twice")));
     EXPECT_THAT(errors(one, R"("credentials": "present", "identities": ["shipper"])"),
                 ElementsAre(HasSubstr("identities are known only where \"credentials\" is \"verified\"")));
     EXPECT_THAT(errors("", R"("credentials": "verified")"),

@@ -93,10 +93,10 @@ TEST(LoadPolicy, DatabasesAreJudgedByTheMostSpecificZone) {
     const std::uint16_t application = policy.zone_of(IpAddress::v4(0xc6336441));
     const std::uint16_t backup = policy.zone_of(IpAddress::v4(0xc6336446));
     const std::uint16_t internet = policy.zone_of(IpAddress::v4(0x08080808));
-    EXPECT_EQ(policy.decide_connection(application, redis).action, Action::allow);
-    EXPECT_EQ(policy.decide_connection(backup, mysql).action, Action::allow);
-    EXPECT_EQ(policy.decide_connection(backup, redis).action, Action::reset);
-    EXPECT_EQ(policy.decide_connection(internet, redis).action, Action::drop);
+    EXPECT_EQ(policy.decide_connection(application, redis, 0).action, Action::allow);
+    EXPECT_EQ(policy.decide_connection(backup, mysql, 0).action, Action::allow);
+    EXPECT_EQ(policy.decide_connection(backup, redis, 0).action, Action::reset);
+    EXPECT_EQ(policy.decide_connection(internet, redis, 0).action, Action::drop);
 }
 
 TEST(LoadPolicy, EveryKeyReachesThePolicy) {
@@ -159,7 +159,7 @@ TEST(LoadPolicy, APolicyOfServicesAloneIsShut) {
     EXPECT_FALSE(policy.parts().reassemble_fragments);
     EXPECT_EQ(policy.frames_kept_max(), policy.limits().held_segments);
     EXPECT_FALSE(policy.parts().services[0].tls_allowed);
-    EXPECT_FALSE(policy.reachable(policy.zone_of(IpAddress::v4(1)), 0));
+    EXPECT_FALSE(policy.reachable(policy.zone_of(IpAddress::v4(1)), 0, 0));
 }
 
 TEST(LoadPolicy, ObserveReplacesEveryMode) {
@@ -169,8 +169,8 @@ TEST(LoadPolicy, ObserveReplacesEveryMode) {
             "rules": [{"id": "r", "from": ["a"], "to": ["s"], "action": "drop", "mode": "enforce"}]})",
         "p", {.generation = 1, .mode = Mode::observe});
     ASSERT_TRUE(loaded) << first_error(loaded);
-    EXPECT_EQ(loaded->policy->decide_connection(0, 0).mode, Mode::observe);
-    EXPECT_EQ(loaded->policy->decide_connection(no_zone, 0).mode, Mode::observe);
+    EXPECT_EQ(loaded->policy->decide_connection(0, 0, 0).mode, Mode::observe);
+    EXPECT_EQ(loaded->policy->decide_connection(no_zone, 0, 0).mode, Mode::observe);
 }
 
 TEST(LoadPolicy, TheFingerprintIsTheFilesSha256) {
@@ -229,7 +229,7 @@ void expect_sound(const CompiledPolicy& policy) {
         }
     }
     for (std::uint16_t service = 0; service < parts.services.size(); ++service) {
-        EXPECT_NE(policy.decide_connection(no_zone, service).action, Action::allow);
+        EXPECT_NE(policy.decide_connection(no_zone, service, 0).action, Action::allow);
         EXPECT_NE(policy.decide(no_zone, service, {}).action, Action::allow);
     }
 }

@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/load.h"
+#include "config/time_text.h"
 #include "control/api/community_id.h"
 #include "control/api/ecs.h"
 #include "control/api/metrics.h"

@@ -88,6 +88,12 @@ const std::map<Reason, Scenario>& scenarios() {
              s.parts.rules[0].methods = 1U << static_cast<unsigned>(http::Method::get);
              s.open().client(request("DELETE /a", auth));
          }},
+        {Reason::patched,
+         [](Scene& s) {
+             s.parts.patterns.queries = *PatternSet::compile({"script"}, Extent::anywhere);
+             s.parts.patches = {{.name = "script", .query = 0}};
+             s.open().client(request("GET /_search?source=script", auth));
+         }},
         {Reason::malformed_http, says("GET / HTTP/1.1\nHost: x\n\n")},
         {Reason::ambiguous_framing,
          says(request("POST /", auth + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"))},

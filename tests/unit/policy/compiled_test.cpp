@@ -21,6 +21,8 @@ constexpr std::uint16_t bit(Operation operation) {
     return static_cast<std::uint16_t>(1U << static_cast<unsigned>(operation));
 }
 
+constexpr std::uint64_t now = 1'575'504'000'000'000'000;  // 2019-12-05
+
 constexpr std::uint16_t office = 0;
 constexpr std::uint16_t probe = 1;
 constexpr std::uint16_t scanners = 2;
@@ -229,7 +231,7 @@ TEST(Decide, AllowsWithoutAReasonAndDeniesWithOneForEveryCombination) {
                     EXPECT_EQ(got.action == Action::allow, got.reason == Reason::none);
                     EXPECT_FALSE(got.action == Action::allow && facts.credentials == Credentials::malformed);
                     EXPECT_FALSE(got.action == Action::allow && facts.operation == Operation::unknown);
-                    EXPECT_TRUE(got.action != Action::allow || policy.reachable(zone, search));
+                    EXPECT_TRUE(got.action != Action::allow || policy.reachable(zone, search, now));
                 }
             }
         }
@@ -241,9 +243,9 @@ TEST(Decide, ARuleOnTrialDeniesInObserveModeAndKeepsItsSourcesReachable) {
     const Decision got = policy.decide(trial, search, {Method::get, Operation::read, Credentials::none});
     EXPECT_EQ(got.action, Action::drop);
     EXPECT_EQ(got.mode, Mode::observe);
-    EXPECT_TRUE(policy.reachable(trial, search));
-    EXPECT_FALSE(policy.reachable(scanners, search));
-    EXPECT_FALSE(policy.reachable(stranger, search));
+    EXPECT_TRUE(policy.reachable(trial, search, now));
+    EXPECT_FALSE(policy.reachable(scanners, search, now));
+    EXPECT_FALSE(policy.reachable(stranger, search, now));
 }
 
 TEST(Decide, ARulesOwnModeBeatsThePolicys) {
@@ -253,7 +255,7 @@ TEST(Decide, ARulesOwnModeBeatsThePolicys) {
     const CompiledPolicy policy(std::move(observing));
     EXPECT_EQ(policy.decide(scanners, search, {}).mode, Mode::enforce);
     EXPECT_EQ(policy.decide(stranger, search, {}).mode, Mode::observe);
-    EXPECT_FALSE(policy.reachable(scanners, search));
+    EXPECT_FALSE(policy.reachable(scanners, search, now));
 }
 
 TEST(Reachable, ADenialThatCoversEverythingShutsOutWhatLaterRulesAllow) {
@@ -261,9 +263,9 @@ TEST(Reachable, ADenialThatCoversEverythingShutsOutWhatLaterRulesAllow) {
     shadowed.rules.push_back(rule("late-search", scanners, search, CredentialNeed::present, Action::allow));
     shadowed.rules.push_back(rule("late-cache", scanners, redis, CredentialNeed::any, Action::allow));
     const CompiledPolicy policy(std::move(shadowed));
-    EXPECT_FALSE(policy.reachable(scanners, search));
-    EXPECT_FALSE(policy.reachable(scanners, redis));
-    EXPECT_TRUE(policy.reachable(office, search)) << "its denial covers DELETE only";
+    EXPECT_FALSE(policy.reachable(scanners, search, now));
+    EXPECT_FALSE(policy.reachable(scanners, redis, now));
+    EXPECT_TRUE(policy.reachable(office, search, now)) << "its denial covers DELETE only";
 }
 
 TEST(Decide, AnEmptyListOfZonesMeansEverySourceEvenInNoZone) {
@@ -274,7 +276,7 @@ TEST(Decide, AnEmptyListOfZonesMeansEverySourceEvenInNoZone) {
     const CompiledPolicy policy(std::move(open));
     EXPECT_EQ(policy.decide(no_zone, search, {}).action, Action::allow);
     EXPECT_EQ(policy.decide(stranger, search, {}).action, Action::allow);
-    EXPECT_EQ(policy.decide_connection(stranger, redis).action, Action::reject);
+    EXPECT_EQ(policy.decide_connection(stranger, redis, now).action, Action::reject);
 }
 
 TEST(Decide, NothingOutsideThePolicyIsAllowed) {
@@ -283,19 +285,19 @@ TEST(Decide, NothingOutsideThePolicyIsAllowed) {
               Action::reject);
     EXPECT_EQ(policy.decide(77, search, {Method::get, Operation::read, Credentials::basic}).reason,
               Reason::source_not_allowed);
-    EXPECT_EQ(policy.decide_connection(77, 77).action, Action::reject);
-    EXPECT_FALSE(policy.reachable(office, no_service));
+    EXPECT_EQ(policy.decide_connection(77, 77, now).action, Action::reject);
+    EXPECT_FALSE(policy.reachable(office, no_service, now));
 }
 
 TEST(DecideConnection, ATcpServiceIsJudgedBySourceAlone) {
     const CompiledPolicy policy(parts());
-    EXPECT_EQ(policy.decide_connection(office, redis).action, Action::allow);
-    EXPECT_EQ(policy.decide_connection(office, redis).reason, Reason::none);
-    EXPECT_EQ(policy.decide_connection(office, redis).rule, 5);
-    EXPECT_EQ(policy.decide_connection(scanners, redis).action, Action::drop);
-    EXPECT_EQ(policy.decide_connection(scanners, redis).reason, Reason::source_not_allowed);
-    EXPECT_EQ(policy.decide_connection(stranger, redis).action, Action::reject);
-    EXPECT_EQ(policy.decide_connection(stranger, redis).rule, no_rule);
+    EXPECT_EQ(policy.decide_connection(office, redis, now).action, Action::allow);
+    EXPECT_EQ(policy.decide_connection(office, redis, now).reason, Reason::none);
+    EXPECT_EQ(policy.decide_connection(office, redis, now).rule, 5);
+    EXPECT_EQ(policy.decide_connection(scanners, redis, now).action, Action::drop);
+    EXPECT_EQ(policy.decide_connection(scanners, redis, now).reason, Reason::source_not_allowed);
+    EXPECT_EQ(policy.decide_connection(stranger, redis, now).action, Action::reject);
+    EXPECT_EQ(policy.decide_connection(stranger, redis, now).rule, no_rule);
 }
 
 TEST(DecideConnection, WhatNeverBecameARequestIsNeverAllowedToElasticsearch) {
@@ -303,11 +305,11 @@ TEST(DecideConnection, WhatNeverBecameARequestIsNeverAllowedToElasticsearch) {
     open.rules.push_back(rule("open", stranger, search, CredentialNeed::any, Action::allow));
     const CompiledPolicy policy(std::move(open));
     for (const std::uint16_t zone : {office, probe, scanners, trial, stranger, no_zone}) {
-        EXPECT_NE(policy.decide_connection(zone, search).action, Action::allow);
+        EXPECT_NE(policy.decide_connection(zone, search, now).action, Action::allow);
     }
-    EXPECT_EQ(policy.decide_connection(scanners, search).action, Action::drop);
-    EXPECT_EQ(policy.decide_connection(trial, search).mode, Mode::observe);
-    EXPECT_EQ(policy.decide_connection(office, search).action, Action::reject)
+    EXPECT_EQ(policy.decide_connection(scanners, search, now).action, Action::drop);
+    EXPECT_EQ(policy.decide_connection(trial, search, now).mode, Mode::observe);
+    EXPECT_EQ(policy.decide_connection(office, search, now).action, Action::reject)
         << "its denial covers DELETE only";
 }
 
