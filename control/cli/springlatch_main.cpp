@@ -12,6 +12,7 @@
 #include "config/secrets.h"
 #include "config/time_text.h"
 #include "control/api/ecs.h"
+#include "control/cli/policy_diff.h"
 #include "control/cli/replay.h"
 #include "control/cli/secret.h"
 #include "control/cli/status.h"
@@ -161,6 +162,7 @@ struct QueryOptions {
         policy_command->add_subcommand("lint", "Check a policy: exit 0 good, 1 bad, 2 usage");
     lint_command->add_option("file", policy_file, "Policy file (JSON)")->required();
     lint_command->callback([&] { code = lint(policy_file); });
+    add_policy_diff(*policy_command, code);
 
     SecretOptions hashing;
     CLI::App* secret_command = app.add_subcommand(

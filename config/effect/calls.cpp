@@ -1,0 +1,132 @@
+#include "config/effect/calls.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "config/catalogue.h"
+
+namespace springlatch::effect {
+namespace {
+
+using elasticsearch::Operation;
+using http::Method;
+
+constexpr std::array<Method, 7> methods = {Method::get,     Method::head,    Method::post, Method::put,
+                                           Method::delete_, Method::options, Method::patch};
+
+/// A path that the template, and no literal segment, leads to: no endpoint has a segment of this name.
+[[nodiscard]] std::string instance_of(const std::string& path) {
+    std::string result;
+    bool inside = false;
+    for (const char c : path) {
+        if (c == '{') {
+            inside = true;
+            result += "a-name";
+        } else if (c == '}') {
+            inside = false;
+        } else if (!inside) {
+            result += c;
+        }
+    }
+    return result;
+}
+
+[[nodiscard]] bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
+    return bits == 0 || ((bits >> index) & 1U) != 0;
+}
+
+[[nodiscard]] bool share_one(std::span<const std::uint16_t> a, std::span<const std::uint16_t> b) noexcept {
+    return std::any_of(a.begin(), a.end(),
+                       [&](std::uint16_t index) { return std::binary_search(b.begin(), b.end(), index); });
+}
+
+}  // namespace
+
+void Calls::add(Call call) {
+    calls_.push_back(std::move(call));
+}
+
+Calls::Calls(const CompiledPolicy& before, const CompiledPolicy& after) {
+    calls_.resize(special_calls);
+    const std::array<const CompiledPolicy*, 2> policies = {&before, &after};
+    const auto meanings_of = [&](Method method, const std::string& path) {
+        return std::array{before.meaning_of(method, path), after.meaning_of(method, path)};
+    };
+    for (const Method method : methods) {
+        add({.method = method});
+    }
+    // Rows that differ in their placeholders' names only are one.
+    std::set<std::tuple<Method, std::uint16_t, std::uint16_t>> known;
+    for (const elasticsearch::Endpoint& endpoint : builtin_endpoints()) {
+        for (const Method method : methods) {
+            if (name_of(method == Method::head ? Method::get : method) != endpoint.method) {
+                continue;
+            }
+            const auto meanings = meanings_of(method, instance_of(endpoint.path));
+            if (known.emplace(method, meanings[0].endpoint, meanings[1].endpoint).second) {
+                add({.method = method, .path = endpoint.path, .meanings = meanings});
+            }
+        }
+    }
+    std::set<std::pair<Method, std::string>> exact;
+    for (const CompiledPolicy* policy : policies) {
+        for (const HealthCheck& check : policy->parts().health_checks) {
+            const std::string target = check.query.empty() ? check.path : check.path + "?" + check.query;
+            if (exact.emplace(check.method, target).second) {
+                add({.method = check.method,
+                     .path = target,
+                     .exact = true,
+                     .meanings = meanings_of(check.method, check.path)});
+            }
+        }
+    }
+    requests_ = none();
+    for (std::size_t call = special_calls; call < calls_.size(); ++call) {
+        requests_.add(call);
+    }
+}
+
+CallSet Calls::matching(const CompiledPolicy& policy, const Rule& rule, std::size_t side) const {
+    CallSet result = none();
+    const bool allows = rule.action == Action::allow;
+    for (std::size_t i = special_calls; i < calls_.size(); ++i) {
+        const Call& call = calls_[i];
+        const elasticsearch::Meaning& meaning = call.meanings.at(side);
+        const bool holds =
+            bit_allows(rule.methods, static_cast<unsigned>(call.method)) &&
+            bit_allows(rule.operations, static_cast<unsigned>(meaning.operation)) &&
+            (rule.flags == 0 || (rule.flags & meaning.flags) != 0) &&
+            (rule.apis.empty() || (share_one(policy.parts().catalogue.apis_of(meaning.endpoint), rule.apis) &&
+                                   !(allows && meaning.operation == Operation::unknown)));
+        if (holds) {
+            result.add(i);
+        }
+    }
+    return result;
+}
+
+CallSet Calls::matching(const HealthCheck& check) const {
+    CallSet result = none();
+    const std::string target = check.query.empty() ? check.path : check.path + "?" + check.query;
+    for (std::size_t i = special_calls; i < calls_.size(); ++i) {
+        if (calls_[i].exact && calls_[i].method == check.method && calls_[i].path == target) {
+            result.add(i);
+        }
+    }
+    return result;
+}
+
+CallSet Calls::with_methods(std::uint16_t wanted) const {
+    CallSet result = none();
+    for (std::size_t i = special_calls; i < calls_.size(); ++i) {
+        if (bit_allows(wanted, static_cast<unsigned>(calls_[i].method))) {
+            result.add(i);
+        }
+    }
+    return result;
+}
+
+}  // namespace springlatch::effect

@@ -1,0 +1,66 @@
+#pragma once
+// What a change of policy opens and closes: policies compared by their effect, not by their text.
+//
+// Overview
+//   Both policies are laid over the same space: every source address × every listener × every kind of
+//   credentials × every call of the catalogue. space.h cuts the addresses, calls.h lists the calls, judge.h
+//   follows the rules, diff() compares piece by piece. No sampling: what is in no Change is the same.
+// What is a condition here
+//   Expressions over paths and virtual patches are known by their text alone. Two different expressions may
+//   match the same paths; they are compared as if each could hold without the other, so a change may be told
+//   that no request can show, and none is left out.
+// What is not compared
+//   The policies' bounds (`limits`), and the reason that a denial names.
+// Time
+//   A policy with rules that expire is compared at one time and at every later one at which such a rule ends.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/load.h"
+#include "dataplane/policy/compiled.h"
+
+namespace springlatch::effect {
+
+struct Change {
+    std::vector<std::string> zones;     ///< "office"; "internet → office" where a prefix moves; "(no zone)"
+    std::vector<std::string> prefixes;  ///< of the clients: the fewest that are exactly them
+    std::vector<std::string> services;  ///< "support-cases"; "(not protected)" in front of or behind an arrow
+    std::vector<std::string> listeners;    ///< "198.51.100.10/32 port 9200-9203"
+    std::vector<std::string> credentials;  ///< "none", "malformed", "of nobody", "identity ops"
+    std::string requests;                 ///< "every request", "info, read", "read by GET", "search, msearch"
+    std::vector<std::string> calls;       ///< "GET /{index}/_search", all of them
+    std::vector<std::string> conditions;  ///< "path matches ^/logs-.*", "not patch:CVE-2015-1427"
+    std::string before;                   ///< "denied (reject)", "allowed by office-reads"
+    std::string after;
+    std::uint64_t from_ns = 0;  ///< not before this time since the Unix epoch: a rule expires; 0: at once
+};
+
+struct EffectDiff {
+    std::vector<Change> opens;   ///< passes after, did not before
+    std::vector<Change> closes;  ///< passed before, does not after
+    std::vector<Change> others;  ///< the same passes: another denial, another recording, only observed
+    /// Where the comparison would have taken too many cases, or reaches beyond what a policy can say: one
+    /// sentence each. What they speak of must be taken as opened.
+    std::vector<std::string> inexact;
+
+    [[nodiscard]] bool widens() const noexcept { return !opens.empty() || !inexact.empty(); }
+    [[nodiscard]] bool same() const noexcept {
+        return opens.empty() && closes.empty() && others.empty() && inexact.empty();
+    }
+};
+
+/// Identities are the same if their names are. `at_ns`: since the Unix epoch.
+[[nodiscard]] EffectDiff diff(const CompiledPolicy& before, const CompiledPolicy& after, std::uint64_t at_ns);
+/// Identities are the same if they are proved in the same way: another hash, another key is another holder.
+[[nodiscard]] EffectDiff diff(const LoadedPolicy& before, const LoadedPolicy& after, std::uint64_t at_ns);
+
+/// One line, without sign and newline: "office (203.0.113.0/24) → support-cases: read, with credentials of
+/// …".
+[[nodiscard]] std::string line_of(const Change& change);
+/// `+ OPENS …`, `- CLOSES …`, `  CHANGES …`; ends with a newline. "" if nothing differs.
+[[nodiscard]] std::string text_of(const EffectDiff& diff);
+/// One object.
+[[nodiscard]] std::string json_of(const EffectDiff& diff);
+
+}  // namespace springlatch::effect
