@@ -67,11 +67,7 @@ void Inspector::Impl::open_client(Packet& packet, std::uint32_t index) noexcept 
                 return;
             }
             if (hot(index).state == FlowState::open && (hot(index).flags & flow_flag::confirmed) == 0) {
-                // Nobody can say which of the two the server is on.
-                if (!observing_) {
-                    violate(packet, index, Reason::bad_handshake);
-                    return;
-                }
+                // Observe mode only: nobody can say which of the two the server is on.
                 report_connection(packet, index, EventAction::would_deny, Reason::bad_handshake, no_rule);
             }
             forget(index);

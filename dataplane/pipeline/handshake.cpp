@@ -9,6 +9,11 @@ namespace springlatch {
 namespace {
 
 constexpr std::uint32_t unscaled_window_max = 65535;
+/// A copy of a SYN-ACK overtakes no more of either stream than this.
+constexpr std::int32_t late_copy_bytes_max = 65535;
+/// In whole seconds of a clock that cuts off: at least one second, much longer than anything is on its way
+/// between us and a service.
+constexpr std::int32_t on_the_way_seconds = 2;
 
 [[nodiscard]] std::uint8_t scale_or_zero(const TcpOptions& options) noexcept {
     return options.window_scale == 0xff ? std::uint8_t{0} : options.window_scale;
@@ -64,6 +69,21 @@ void Inspector::Impl::syn_ack_from_server(Packet& packet) noexcept {
         refuse(packet, Reason::bad_handshake);
         return;
     }
+    const std::uint32_t index = table_.find(packet.key, packet.hint);
+    if (index != no_index && !observing_) {
+        if (is_late_copy(decoded, index)) {
+            pass(packet);
+            return;
+        }
+        if (may_answer_an_earlier_syn(index)) {
+            if (hot(index).state == FlowState::open) {
+                violate(packet, index, Reason::bad_handshake);
+            } else {
+                refuse(packet, Reason::bad_handshake);  // the server sends it again
+            }
+            return;
+        }
+    }
     const std::uint32_t client_isn = decoded.acknowledgement - 1;
     const bool repeated = (handshake->flags & half_open_flag::syn_ack_seen) != 0 &&
                           handshake->server_isn == decoded.sequence && handshake->client_isn == client_isn;
@@ -82,12 +102,32 @@ void Inspector::Impl::syn_ack_from_server(Packet& packet) noexcept {
         if ((handshake->flags & half_open_flag::client_timestamps) != 0 && decoded.options.has_timestamp) {
             handshake->flags |= half_open_flag::timestamps;
         }
-        const std::uint32_t index = table_.find(packet.key);
         if (index != no_index) {
             hot(index).flags |= flow_flag::rehandshake;
         }
     }
     pass(packet);
+}
+
+/// Of the SYN-ACK by which this connection began: it says nothing new, whatever SYNs came by since.
+bool Inspector::Impl::is_late_copy(const DecodedFrame& decoded, std::uint32_t index) const noexcept {
+    const FlowHot& flow = table_.hot(index);
+    const std::int32_t client = seq::distance(decoded.acknowledgement, flow.client_acked);
+    const std::int32_t server = seq::distance(decoded.sequence + 1, flow.server_acked);
+    return client >= 0 && client <= late_copy_bytes_max && server >= 0 && server <= late_copy_bytes_max;
+}
+
+/// A server that has not acknowledged a byte may have sent any SYN-ACK before it took up this connection, and
+/// then it is on this one. What comes later than that says that it is not: but a cut connection the server
+/// may still have, for what left of it may have got lost, and then our reset was not at the exact position.
+bool Inspector::Impl::may_answer_an_earlier_syn(std::uint32_t index) const noexcept {
+    const FlowHot& flow = table_.hot(index);
+    if ((flow.flags & flow_flag::confirmed) != 0) {
+        return false;
+    }
+    const bool was_ended_for_certain = flow.state == FlowState::cut && flow.client_high == flow.client_acked;
+    return flow.state == FlowState::open ||
+           (!was_ended_for_certain && seq::distance(flow.last_seen, now_seconds_) < on_the_way_seconds);
 }
 
 /// The third packet, or a later one that overtook it: it proves that the client has seen the SYN-ACK.

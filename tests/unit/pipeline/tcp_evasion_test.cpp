@@ -358,38 +358,43 @@ TEST_F(TcpEvasion, ReusedTupleIsANewConnectionOnceTheServerSaysSo) {
 }
 // A server with SYN cookies answers every SYN and remembers none: whichever third packet reaches it decides.
 struct TwoHandshakes : testing::Test {
-    /// Both SYNs answered, the first one's third packet seen here (the server may never get it).
-    void answer_both() {
+    /// Both SYNs answered, the first one's third packet seen here (the server may never get it). Returns what
+    /// the answer to the second makes us send to the server.
+    std::vector<Left> answer_both() {
         first.open();
         second.client_next = 1000 + 200'000;
         second.server_next = 90'000;
-        syn_of_second();
+        return syn_of_second();
     }
-    void syn_of_second() {
+    std::vector<Left> syn_of_second() {
         TcpFrame syn;
         second.outside(syn.from("192.0.2.1", 40000).to("198.51.100.10", 9200).seq(second.client_next).syn());
         ++second.client_next;
         second.client_acked = second.client_next;
+        (void)wire.to_server();
         second.inside(second.server_frame().syn());
         ++second.server_next;
         second.base = second.client_next;
-        (void)wire.to_server();
         (void)wire.to_client();
+        return wire.to_server();
     }
     Wire wire;
     Connection first{wire};
     Connection second{wire};
 };
 TEST_F(TwoHandshakes, OnlyTheOneThatWasBelievedCanStillBeCompleted) {
-    answer_both();
-    first.client(with_credentials);
-    EXPECT_THAT(wire.to_server(), IsEmpty()) << "it would complete the first at the server";
-    second.outside(second.client_frame());
-    const auto server = wire.to_server();
+    const auto server = answer_both();
     ASSERT_THAT(server, SizeIs(1));
     EXPECT_TRUE(server[0].has(tcp_flag::rst));
     EXPECT_EQ(server[0].tcp.sequence, first.base) << "a server that is on the first after all leaves it";
     EXPECT_THAT(wire.log.verdicts(), ElementsAre("denied:bad_handshake"));
+    first.client(with_credentials);
+    EXPECT_THAT(wire.to_server(), IsEmpty()) << "it would complete the first at the server";
+    second.client(with_credentials);
+    EXPECT_THAT(wire.to_server(), IsEmpty()) << "the server may be on the first, had it not got the reset";
+    second.inside(second.server_frame().seq(second.server_next - 1).ack(second.base).syn());
+    (void)wire.to_client();
+    second.client_next = second.base;
     first.client(with_credentials);
     EXPECT_THAT(wire.to_server(), IsEmpty());
     second.client(with_credentials);
@@ -420,9 +425,10 @@ TEST_F(TwoHandshakes, AResetThatTheServerNeverGetsLeavesNothingToComplete) {
     (void)wire.to_server();
     first.outside(first.client_frame());
     EXPECT_THAT(wire.to_server(), IsEmpty());
+    wire.advance_seconds(2);
     second.client_next = 1000 + 200'000;
     second.server_next = 90'000;
-    syn_of_second();
+    (void)syn_of_second();
     second.outside(second.client_frame());
     second.client(with_credentials);
     EXPECT_EQ(stream_of(wire.to_server(), second.base), with_credentials)
