@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -231,21 +232,52 @@ class Reader {
     void ports(const json& list, const std::string& pointer, std::vector<std::uint16_t>& result) {
         std::vector<bool> seen(65536);
         for (std::size_t i = 0; list.is_array() && i < list.size(); ++i) {
-            if (!list[i].is_number_unsigned() || list[i] < 1 || list[i] > 65535) {
-                continue;
+            const std::string at = pointer_to(pointer, std::to_string(i));
+            const auto range = port_range(list[i], at);
+            bool twice = false;
+            for (std::size_t port = range ? range->first : 1; range && port <= range->second; ++port) {
+                if (seen[port] && !twice) {
+                    say(at, "port " + std::to_string(port) + " is listed twice");
+                    twice = true;
+                }
+                seen[port] = true;
             }
-            const auto port = list[i].get<std::uint16_t>();
-            if (seen[port]) {
-                say(pointer_to(pointer, std::to_string(i)),
-                    "port " + std::to_string(port) + " is listed twice");
-            }
-            seen[port] = true;
         }
         for (std::size_t port = 1; port < seen.size(); ++port) {
             if (seen[port]) {
                 result.push_back(static_cast<std::uint16_t>(port));
             }
         }
+    }
+
+    /// 9200, or "9300-9399": the first and the last.
+    std::optional<std::pair<std::size_t, std::size_t>> port_range(const json& value,
+                                                                  const std::string& pointer) {
+        if (value.is_number_unsigned() && value >= 1 && value <= 65535) {
+            const auto port = value.get<std::size_t>();
+            return std::pair{port, port};
+        }
+        if (!value.is_string()) {
+            return std::nullopt;  // the schema has said it
+        }
+        const auto& text = value.get_ref<const std::string&>();
+        const std::size_t dash = std::min(text.find('-'), text.size());
+        const auto first = port_number(std::string_view(text).substr(0, dash));
+        const auto last = port_number(std::string_view(text).substr(std::min(dash + 1, text.size())));
+        if (!first || !last || *first >= *last) {
+            say(pointer,
+                in_quotes(text) +
+                    " is no range of ports; one is written as \"9300-9399\", a single port as a number");
+            return std::nullopt;
+        }
+        return std::pair<std::size_t, std::size_t>{*first, *last};
+    }
+
+    static std::optional<std::uint16_t> port_number(std::string_view digits) {
+        std::uint16_t port = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+        const bool whole = error == std::errc{} && end == digits.data() + digits.size() && port != 0;
+        return whole && digits.front() != '0' ? std::optional{port} : std::nullopt;
     }
 
     /// Sweeps over the services' ranges in order of their starts; `open` are those that cover the current

@@ -194,7 +194,9 @@ class Explainer {
     std::string unknown_key(const std::string& name) const {
         std::vector<std::string> known;
         for (const auto& entry : schema_["properties"].items()) {
-            known.push_back(entry.key());
+            if (entry.key() != "$comment") {
+                known.push_back(entry.key());
+            }
         }
         return "unknown key " + in_quotes(name) + "; allowed: " + joined(known) + did_you_mean(name, known);
     }

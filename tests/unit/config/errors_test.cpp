@@ -140,6 +140,17 @@ TEST(PolicyErrors, Services) {
                     "p:3:89: error: /services/s/ports/2: port 9200 is listed twice"));
     EXPECT_THAT(
         with_services(
+            R"("services": {"s": {"protocol": "tcp", "addresses": ["10.0.0.1"], "ports": ["9300-9200", "80", "1-70000", "1-2-3", "5-7", 6]}})"),
+        ElementsAre(
+            testing::HasSubstr(
+                "/services/s/ports/0: \"9300-9200\" is no range of ports; one is written as \"9300-9399\""),
+            testing::HasSubstr("/services/s/ports/1: \"80\" is no range of ports"),
+            testing::HasSubstr("/services/s/ports/2: \"1-70000\" is no range"),
+            testing::HasSubstr("/services/s/ports/3: \"1-2-3\" is no range"),
+            testing::HasSubstr("/services/s/ports/5: port 6 is listed twice")));
+
+    EXPECT_THAT(
+        with_services(
             R"("services": {"s": {"protocol": "tcp", "addresses": ["10.0.0.1"], "ports": [1], "tls": "allow"}})"),
         ElementsAre("p:3:80: error: /services/s/tls: tls is for elasticsearch services; a tcp service is "
                     "judged by source alone, whatever its bytes are"));
