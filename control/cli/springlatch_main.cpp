@@ -7,12 +7,14 @@
 #include <cstdio>
 #include <iostream>
 
-#include "config/load.h"
 #include "config/schema_check.h"
 #include "config/secrets.h"
 #include "config/time_text.h"
 #include "control/api/ecs.h"
 #include "control/cli/policy_diff.h"
+#include "control/cli/policy_explain.h"
+#include "control/cli/policy_lint.h"
+#include "control/cli/policy_test.h"
 #include "control/cli/replay.h"
 #include "control/cli/secret.h"
 #include "control/cli/status.h"
@@ -71,15 +73,6 @@ struct QueryOptions {
     }
     if (std::fflush(stdout) != 0) {
         std::perror("error: standard output");
-        return 1;
-    }
-    return 0;
-}
-
-[[nodiscard]] int lint(const std::string& file) {
-    const auto policy = load_policy(file, {});
-    if (!policy) {
-        std::fputs(lines_of(policy.error()).c_str(), stderr);
         return 1;
     }
     return 0;
@@ -157,11 +150,9 @@ struct QueryOptions {
 
     CLI::App* policy_command = app.add_subcommand("policy", "Work on policies");
     policy_command->require_subcommand(1);
-    std::string policy_file;
-    CLI::App* lint_command =
-        policy_command->add_subcommand("lint", "Check a policy: exit 0 good, 1 bad, 2 usage");
-    lint_command->add_option("file", policy_file, "Policy file (JSON)")->required();
-    lint_command->callback([&] { code = lint(policy_file); });
+    add_policy_lint(*policy_command, code);
+    add_policy_explain(*policy_command, code);
+    add_policy_test(*policy_command, code);
     add_policy_diff(*policy_command, code);
 
     SecretOptions hashing;

@@ -285,33 +285,66 @@ Decision CompiledPolicy::decide_connection(std::uint16_t zone, std::uint16_t ser
 }
 
 /// All conditions but whose the credentials are.
-bool CompiledPolicy::holds(std::uint16_t index, const RequestFacts& facts) const noexcept {
+Unmet CompiledPolicy::unmet_by_request(std::uint16_t index, const RequestFacts& facts) const noexcept {
     const Conditions& wanted = conditions_[index];
-    return (wanted.need == CredentialNeed::any || well_formed(facts.credentials)) &&
-           bit_allows(wanted.methods, static_cast<unsigned>(facts.method)) &&
-           bit_allows(wanted.operations, static_cast<unsigned>(facts.operation)) &&
-           (wanted.flags == 0 || (wanted.flags & facts.flags) != 0) &&
-           (!wanted.has_more || holds_further(parts_.rules[index], facts));
+    if (wanted.need != CredentialNeed::any && !well_formed(facts.credentials)) {
+        return Unmet::credentials;
+    }
+    if (!bit_allows(wanted.methods, static_cast<unsigned>(facts.method))) {
+        return Unmet::method;
+    }
+    if (!bit_allows(wanted.operations, static_cast<unsigned>(facts.operation))) {
+        return Unmet::operation;
+    }
+    if (wanted.flags != 0 && (wanted.flags & facts.flags) == 0) {
+        return Unmet::flag;
+    }
+    return wanted.has_more ? unmet_further(parts_.rules[index], facts) : Unmet::none;
 }
 
 /// In doubt a rule that denies matches, and one that allows does not.
-bool CompiledPolicy::holds_further(const Rule& rule, const RequestFacts& facts) const noexcept {
+Unmet CompiledPolicy::unmet_further(const Rule& rule, const RequestFacts& facts) const noexcept {
     const bool allows = rule.action == Action::allow;
     if (!rule.apis.empty()) {
         const bool arguable = facts.operation == elasticsearch::Operation::unknown;
         if (!share_one(parts_.catalogue.apis_of(facts.endpoint), rule.apis) || (allows && arguable)) {
-            return false;
+            return Unmet::api;
         }
     }
     if (rule.paths.empty()) {
-        return true;
+        return Unmet::none;
     }
     if (facts.texts == nullptr) {
-        return !allows;
+        return allows ? Unmet::path : Unmet::none;
     }
-    return std::any_of(rule.paths.begin(), rule.paths.end(),
-                       [&](std::uint16_t path) { return facts.texts->path_is(path); }) &&
-           (!allows || facts.texts->path_is_plain());
+    const bool matches = std::any_of(rule.paths.begin(), rule.paths.end(),
+                                     [&](std::uint16_t path) { return facts.texts->path_is(path); }) &&
+                         (!allows || facts.texts->path_is_plain());
+    return matches ? Unmet::none : Unmet::path;
+}
+
+Unmet CompiledPolicy::first_unmet(std::uint16_t index, std::uint16_t zone, std::uint16_t service,
+                                  const RequestFacts& facts) const noexcept {
+    const Rule& rule = parts_.rules[index];
+    if (!names(rule.zones, zone)) {
+        return Unmet::zone;
+    }
+    if (!names(rule.services, service)) {
+        return Unmet::service;
+    }
+    if (rule.expires_ns <= facts.time_ns) {
+        return Unmet::expired;
+    }
+    const bool has_requests =
+        service < parts_.services.size() && parts_.services[service].protocol != ServiceProtocol::tcp;
+    const Unmet unmet = has_requests ? unmet_by_request(index, facts) : Unmet::none;
+    if (unmet != Unmet::none || rule.credentials != CredentialNeed::verified) {
+        return unmet;
+    }
+    if (facts.verification != Verification::accepted) {
+        return Unmet::unverified;
+    }
+    return names(rule.identities, facts.identity) ? Unmet::none : Unmet::identity;
 }
 
 const Patch* CompiledPolicy::patch_for(const RequestFacts& facts) const noexcept {
@@ -349,7 +382,7 @@ Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
         }
         anybody_asked = true;
         credentials_would_help |= wanted.action == Action::allow && wanted.need != CredentialNeed::any;
-        if (!holds(index, facts)) {
+        if (unmet_by_request(index, facts) != Unmet::none) {
             continue;
         }
         const Rule& rule = parts_.rules[index];

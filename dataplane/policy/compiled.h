@@ -55,6 +55,22 @@ struct Decision {
     bool needs_verification = false;  ///< nothing is decided: ask again with the value's verification
 };
 
+/// A condition of a rule, in the order in which decide() looks at them.
+enum class Unmet : std::uint8_t {
+    none,
+    zone,
+    service,
+    expired,
+    credentials,  ///< none that are well-formed
+    method,
+    operation,
+    flag,
+    api,
+    path,
+    unverified,  ///< the credentials are nobody's, or were not checked
+    identity,
+};
+
 class CompiledPolicy {
   public:
     /// What config/ fills in. Every index is in range and every vector sorted as said above.
@@ -131,6 +147,10 @@ class CompiledPolicy {
     [[nodiscard]] Decision decide(std::uint16_t zone, std::uint16_t service,
                                   const RequestFacts& facts) const noexcept;
 
+    /// Why decide() would pass this rule by, were it to look at it: for people, not for the packet path.
+    [[nodiscard]] Unmet first_unmet(std::uint16_t rule, std::uint16_t zone, std::uint16_t service,
+                                    const RequestFacts& facts) const noexcept;
+
     /// By the catalogue; `path` as for Catalogue::meaning_of().
     [[nodiscard]] elasticsearch::Meaning meaning_of(http::Method method,
                                                     std::string_view path) const noexcept;
@@ -160,8 +180,8 @@ class CompiledPolicy {
                                                             std::uint16_t service) const noexcept;
 
     [[nodiscard]] Mode mode_of(const Rule& rule, std::uint16_t service) const noexcept;
-    [[nodiscard]] bool holds(std::uint16_t index, const RequestFacts& facts) const noexcept;
-    [[nodiscard]] bool holds_further(const Rule& rule, const RequestFacts& facts) const noexcept;
+    [[nodiscard]] Unmet unmet_by_request(std::uint16_t index, const RequestFacts& facts) const noexcept;
+    [[nodiscard]] Unmet unmet_further(const Rule& rule, const RequestFacts& facts) const noexcept;
     [[nodiscard]] const Patch* patch_for(const RequestFacts& facts) const noexcept;
 
     /// What is asked of a rule first, close together: a request may have to pass thousands.
