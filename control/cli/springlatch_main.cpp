@@ -18,6 +18,8 @@
 #include "control/cli/replay.h"
 #include "control/cli/secret.h"
 #include "control/cli/status.h"
+#include "control/cli/when.h"
+#include "control/cli/who.h"
 #include "control/store/store.h"
 #include "dataplane/ipc/channel.h"
 
@@ -38,10 +40,9 @@ struct QueryOptions {
         if (text.empty()) {
             return true;
         }
-        const auto parsed = parse_time(text);
+        const auto parsed = moment_of(text, wall_clock_ns());
         if (!parsed) {
-            std::fprintf(stderr, "error: %s: %s is no time; write 2019-12-05 or 2019-12-05T10:00:00Z\n",
-                         option, text.c_str());
+            std::fprintf(stderr, "error: %s: %s\n", option, parsed.error().c_str());
             return false;
         }
         ns = *parsed;
@@ -140,13 +141,16 @@ struct QueryOptions {
     QueryOptions querying;
     CLI::App* query_command = events_command->add_subcommand("query", "Print events as NDJSON, oldest first");
     query_command->add_option("--store", querying.store, "Folder of the event store")->required();
-    query_command->add_option("--from", querying.from, "Not before this time (RFC 3339)");
-    query_command->add_option("--to", querying.to, "Not after this time (RFC 3339)");
+    query_command->add_option("--from", querying.from,
+                              "Not before this time (RFC 3339, or back from now: -24h)");
+    query_command->add_option("--to", querying.to, "Not after this time");
     query_command->add_option("--source", querying.filter.source, "Only from this address");
     query_command->add_option("--action", querying.filter.action, "Only allowed, denied or would_deny")
         ->check(CLI::IsMember({"allowed", "denied", "would_deny"}));
     query_command->add_option("--reason", querying.filter.reason, "Only with this reason");
     query_command->callback([&] { code = query(querying); });
+
+    add_who(app, code);
 
     CLI::App* policy_command = app.add_subcommand("policy", "Work on policies");
     policy_command->require_subcommand(1);

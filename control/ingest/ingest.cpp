@@ -128,6 +128,7 @@ std::size_t Ingest::step(int timeout_ms) {
     }
     // Before the messages, so that a data plane that has gone leaves nothing in its rings.
     const std::size_t taken = drain();
+    cover();
     if (ready > 0 && waits[1].revents != 0) {
         read_messages();
     }
@@ -244,14 +245,15 @@ bool Ingest::take_hello(const HelloMessage& hello, std::vector<int>& fds) {
                                        ? workers_[number].joiner.sequence()
                                        : store_.last_sequence(hello.start_ns, number);
         RingConsumer consumer(memory->base());
-        workers.push_back(
-            {std::move(*memory), consumer, Joiner(fits ? names_.limits() : IndexLimits{}, last)});
+        workers.push_back({std::move(*memory), consumer, Joiner(fits ? names_.limits() : IndexLimits{}, last),
+                           std::max(hello.start_ns, store_.covered_until(hello.start_ns))});
     }
     for (const Worker& worker : workers_) {
         lost_before_ += worker.joiner.lost();
         bad_before_ += worker.joiner.bad();
     }
     if (!same_life) {
+        covered_ns_ = 0;
         unanswered_.clear();
         unanswered_order_.clear();
         statuses_.assign(hello.header.workers, {});
@@ -278,6 +280,23 @@ bool Ingest::take_status(const StatusMessage& status) {
     statuses_[status.worker] = {.told = true, .status = status};
     status_received_ns_ = now_ns<std::chrono::system_clock>();
     return true;
+}
+
+/// Up to the last status, if everything that was told of by then is in the store. What found the ring full
+/// shows only at the next event.
+void Ingest::cover() {
+    std::uint64_t until_ns = UINT64_MAX;
+    for (std::size_t number = 0; number < workers_.size(); ++number) {
+        const WorkerSnapshot& told = statuses_[number];
+        if (!told.told || workers_[number].joiner.sequence() < told.status.counters.events) {
+            return;
+        }
+        until_ns = std::min(until_ns, told.status.time_ns);
+    }
+    if (!workers_.empty() && until_ns > covered_ns_) {
+        covered_ns_ = until_ns;
+        store_.covered(hello_.start_ns, hello_.start_ns, until_ns);
+    }
 }
 
 void Ingest::take_check(std::span<const std::byte> message) {
@@ -340,8 +359,19 @@ std::size_t Ingest::drain() {
         for (int round = 0; round < drain_rounds_max; ++round) {
             const std::size_t count = worker.consumer.pop(batch_);
             for (std::size_t i = 0; i < count; ++i) {
-                if (const auto whole = worker.joiner.take(batch_[i])) {
+                const std::uint64_t lost = worker.joiner.lost();
+                const auto whole = worker.joiner.take(batch_[i]);
+                if (whole) {
                     take(*whole, number);
+                }
+                if (worker.joiner.lost() > lost) {
+                    store_.lost({.after_ns = worker.last_ns,
+                                 .until_ns = std::max(worker.joiner.time_ns(), worker.last_ns),
+                                 .events = worker.joiner.lost() - lost,
+                                 .cause = "ring"});
+                }
+                if (whole) {
+                    worker.last_ns = whole->record.time_ns;
                 }
             }
             any = any || count > 0;

@@ -75,6 +75,7 @@ class Ingest {
         RingMemory memory;
         RingConsumer consumer;
         Joiner joiner;
+        std::uint64_t last_ns = 0;  ///< nothing is missing of this worker before this time
     };
     struct RequestKey {
         std::uint64_t flow = 0;
@@ -95,6 +96,7 @@ class Ingest {
     void send_answers();
     void disconnect(const char* why);
     std::size_t drain();
+    void cover();
     void take(const WholeEvent& whole, std::uint32_t worker);
     void take_answer(const EventRecord& record, std::uint32_t worker);
     void remember(const RequestKey& key, std::int64_t id);
@@ -118,6 +120,7 @@ class Ingest {
     std::deque<RequestKey> unanswered_order_;
     std::vector<WorkerSnapshot> statuses_;
     std::uint64_t status_received_ns_ = 0;
+    std::uint64_t covered_ns_ = 0;  ///< of this life, as the store was told
     std::uint64_t events_taken_ = 0;
     std::uint64_t lost_before_ = 0;  ///< by workers that are gone
     std::uint64_t bad_before_ = 0;

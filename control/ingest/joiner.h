@@ -40,6 +40,8 @@ class Joiner {
     [[nodiscard]] std::uint64_t bad() const noexcept { return bad_; }    ///< events dropped as impossible
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }  ///< missing sequence numbers
     [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
+    /// Of the event begun last; 0 before the first.
+    [[nodiscard]] std::uint64_t time_ns() const noexcept { return record_.time_ns; }
 
   private:
     [[nodiscard]] std::optional<WholeEvent> take_first(const RingSlot& slot);

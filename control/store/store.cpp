@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -25,6 +26,11 @@ CREATE TABLE events (
   verdict_ns INTEGER NOT NULL, answered INTEGER NOT NULL, status INTEGER NOT NULL,
   response_bytes INTEGER NOT NULL, user TEXT NOT NULL DEFAULT '');
 CREATE TABLE reached (life INTEGER, worker INTEGER, sequence INTEGER NOT NULL, PRIMARY KEY (life, worker));
+)sql";
+
+constexpr const char* coverage_schema = R"sql(
+CREATE TABLE covered (life INTEGER PRIMARY KEY, from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL);
+CREATE TABLE losses (after_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL, events INTEGER NOT NULL, cause TEXT NOT NULL);
 )sql";
 
 constexpr const char* columns =
@@ -93,9 +99,7 @@ class Row {
 }
 
 /// What version 1 lacked.
-constexpr const char* from_version_1 =
-    "BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN user TEXT NOT NULL DEFAULT ''; PRAGMA user_version=2; "
-    "COMMIT";
+constexpr const char* from_version_1 = "ALTER TABLE events ADD COLUMN user TEXT NOT NULL DEFAULT '';";
 
 /// Why this database is not one of ours; "" if it is, or if `writable` and it is empty or can be brought up
 /// to date.
@@ -112,7 +116,7 @@ constexpr const char* from_version_1 =
     if (application != store_application_id) {
         return "is not an event store of springlatch; give another folder";
     }
-    if (version != store_schema_version && !(writable && version == 1)) {
+    if (version != store_schema_version && !(writable && (version == 1 || version == 2))) {
         return "is an event store of version " + std::to_string(version) + ", this program reads version " +
                std::to_string(store_schema_version) + "; give another folder";
     }
@@ -203,15 +207,21 @@ bool Store::prepare() {
         return false;
     }
     if (number_of(database, "PRAGMA application_id", 0) == 0) {
-        const std::string make = std::string("BEGIN IMMEDIATE;") + schema +
+        const std::string make = std::string("BEGIN IMMEDIATE;") + schema + coverage_schema +
                                  "PRAGMA application_id=" + std::to_string(store_application_id) +
                                  ";PRAGMA user_version=" + std::to_string(store_schema_version) + ";COMMIT";
         if (!execute(make.c_str())) {
             return false;
         }
     }
-    if (number_of(database, "PRAGMA user_version", 0) == 1 && !execute(from_version_1)) {
-        return false;
+    const std::int64_t version = number_of(database, "PRAGMA user_version", 0);
+    if (version < store_schema_version) {
+        const std::string update = std::string("BEGIN IMMEDIATE;") + (version == 1 ? from_version_1 : "") +
+                                   coverage_schema +
+                                   "PRAGMA user_version=" + std::to_string(store_schema_version) + ";COMMIT";
+        if (!execute(update.c_str())) {
+            return false;
+        }
     }
     next_id_ = number_of(database, "SELECT coalesce(max(id), 0) + 1 FROM events", 1);
     const std::string insert = std::string("INSERT INTO events (") + columns +
@@ -227,7 +237,12 @@ bool Store::prepare() {
            compile(
                "INSERT INTO reached (life, worker, sequence) VALUES (?,?,?) "
                "ON CONFLICT (life, worker) DO UPDATE SET sequence = excluded.sequence",
-               reach_);
+               reach_) &&
+           compile(
+               "INSERT INTO covered (life, from_ns, to_ns) VALUES (?,?,?) ON CONFLICT (life) DO UPDATE SET "
+               "from_ns = min(from_ns, excluded.from_ns), to_ns = max(to_ns, excluded.to_ns)",
+               cover_) &&
+           compile("INSERT INTO losses (after_ns, until_ns, events, cause) VALUES (?,?,?,?)", lose_);
 }
 
 bool Store::execute(const char* sql) {
@@ -254,11 +269,32 @@ bool Store::begin() {
     }
     open_ = true;
     begun_ns_ = now_ns_;
-    return true;
+    // In the transaction that proves that the store works again.
+    return missing_.events == 0 || insert_loss(missing_, "store");
+}
+
+bool Store::insert_loss(const Loss& loss, const std::string& cause) {
+    Binder(lose_.handle) << loss.after_ns << loss.until_ns << loss.events << cause;
+    return run(lose_.handle);
+}
+
+/// An event with this time is in the open transaction.
+void Store::happened(std::uint64_t time_ns) {
+    first_ns_ = events_ == 0 ? time_ns : std::min(first_ns_, time_ns);
+    last_ns_ = events_ == 0 ? time_ns : std::max(last_ns_, time_ns);
+    ++events_;
+}
+
+void Store::miss(std::uint64_t first_ns, std::uint64_t last_ns, std::uint64_t events) {
+    missing_.after_ns = missing_.events == 0 ? first_ns : std::min(missing_.after_ns, first_ns);
+    missing_.until_ns = std::max(missing_.until_ns, last_ns);
+    missing_.events += events;
+    const std::lock_guard lock(mutex_);
+    state_.not_stored += events;
 }
 
 /// Gives up the open transaction and what is in it.
-void Store::fail(bool this_event_too) {
+void Store::fail() {
     const std::string error = sqlite3_errmsg(database_.get());
     if (open_) {
         // SQLite may have rolled back by itself, which makes this an error to be ignored.
@@ -266,13 +302,15 @@ void Store::fail(bool this_event_too) {
         open_ = false;
     }
     failed_ns_ = now_ns_;
+    if (events_ > 0) {
+        miss(first_ns_, last_ns_, events_);
+    }
     bool first = false;
     {
         const std::lock_guard lock(mutex_);
         first = !state_.failing;
         state_.failing = true;
         state_.error = error;
-        state_.not_stored += events_ + (this_event_too ? 1U : 0U);
         state_.failures += first ? 1U : 0U;
     }
     rows_ = 0;
@@ -286,13 +324,12 @@ void Store::fail(bool this_event_too) {
 }
 
 std::int64_t Store::add(const Event& event) {
-    if (!open_ && state().failing && now_ns_ - failed_ns_ < store_retry_ns) {
-        const std::lock_guard lock(mutex_);
-        ++state_.not_stored;
-        return 0;
-    }
-    if (!begin()) {
-        fail(true);
+    const bool waits = !open_ && state().failing && now_ns_ - failed_ns_ < store_retry_ns;
+    if (waits || !begin()) {
+        if (!waits) {
+            fail();
+        }
+        miss(event.time_ns, event.time_ns, 1);
         return 0;
     }
     const std::int64_t id = next_id_;
@@ -304,12 +341,13 @@ std::int64_t Store::add(const Event& event) {
                            << event.request_bytes << event.verdict_ns << event.answered << event.status
                            << event.response_bytes << event.user;
     if (!run(insert_.handle)) {
-        fail(true);
+        fail();
+        miss(event.time_ns, event.time_ns, 1);
         return 0;
     }
     ++next_id_;
     ++rows_;
-    ++events_;
+    happened(event.time_ns);
     if (rows_ >= store_batch_rows) {
         flush();
     }
@@ -322,7 +360,7 @@ void Store::answer(std::int64_t id, const Answer& answer) {
     }
     Binder(update_.handle) << answer.status << answer.response_bytes << answer.request_bytes << id;
     if (!run(update_.handle)) {
-        fail(false);
+        fail();
         return;
     }
     if (++rows_ >= store_batch_rows) {
@@ -336,7 +374,35 @@ void Store::reached(std::uint64_t life, std::uint32_t worker, std::uint64_t sequ
     }
     Binder(reach_.handle) << life << worker << sequence;
     if (!run(reach_.handle)) {
-        fail(false);
+        fail();
+    }
+}
+
+void Store::covered(std::uint64_t life, std::uint64_t from_ns, std::uint64_t to_ns) {
+    if (from_ns > to_ns || !begin()) {
+        return;
+    }
+    Binder(cover_.handle) << life << from_ns << to_ns;
+    if (!run(cover_.handle)) {
+        fail();
+    }
+}
+
+std::uint64_t Store::covered_until(std::uint64_t life) {
+    const std::string sql =
+        "SELECT to_ns FROM covered WHERE life = " + std::to_string(static_cast<std::int64_t>(life));
+    return static_cast<std::uint64_t>(number_of(database_.get(), sql.c_str(), 0));
+}
+
+void Store::lost(const Loss& loss) {
+    // Where it cannot be written, what could not be stored before it stands for it: that covers these times.
+    if (!begin()) {
+        miss(loss.after_ns, loss.until_ns, loss.events);
+        return;
+    }
+    if (!insert_loss(loss, loss.cause)) {
+        fail();
+        miss(loss.after_ns, loss.until_ns, loss.events);
     }
 }
 
@@ -359,7 +425,7 @@ bool Store::flush() {
         return !state().failing;
     }
     if (!execute("COMMIT")) {
-        fail(false);
+        fail();
         return false;
     }
     open_ = false;
@@ -372,6 +438,7 @@ bool Store::flush() {
     }
     rows_ = 0;
     events_ = 0;
+    missing_ = {};
     if (recovered) {
         std::fprintf(stderr, "springlatch: %s: recording works again\n", file_.c_str());
     }
@@ -429,16 +496,7 @@ tl::expected<void, std::string> StoreReader::each(const EventFilter& filter, Eve
     }
     sql += filter.limit == 0 ? "" : " LIMIT " + std::to_string(filter.limit);
 
-    using Clock = std::chrono::steady_clock;
-    Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(budget_ms);
-    const auto late = [](void* until) {
-        return Clock::now() > *static_cast<Clock::time_point*>(until) ? 1 : 0;
-    };
-    sqlite3_progress_handler(database_.get(), budget_ms == 0 ? 0 : 10'000, late, &deadline);
-
-    sqlite3_stmt* statement = nullptr;
-    int result = sqlite3_prepare_v2(database_.get(), sql.c_str(), -1, &statement, nullptr);
-    if (result == SQLITE_OK) {
+    const auto bind = [&](sqlite3_stmt* statement) {
         sqlite3_bind_int64(statement, 1, static_cast<std::int64_t>(filter.from_ns));
         sqlite3_bind_int64(statement, 2, static_cast<std::int64_t>(filter.to_ns));
         const auto text = [&](int index, const std::string& value) {
@@ -450,15 +508,34 @@ tl::expected<void, std::string> StoreReader::each(const EventFilter& filter, Eve
         text(3, filter.action);
         text(4, filter.reason);
         text(5, filter.source);
-        Event event;
+    };
+    Event event;
+    return select(sql, budget_ms, bind, [&](sqlite3_stmt* statement) {
+        Row(statement) >> event.id >> event.life >> event.worker >> event.sequence >> event.time_ns >>
+            event.request >> event.action >> event.reason >> event.rule >> event.source >>
+            event.source_port >> event.destination >> event.destination_port >> event.service >> event.zone >>
+            event.operation >> event.credentials >> event.method >> event.version >> event.path >>
+            event.query >> event.user_agent >> event.request_bytes >> event.verdict_ns >> event.answered >>
+            event.status >> event.response_bytes >> event.user;
+        return take(event);
+    });
+}
+
+tl::expected<void, std::string> StoreReader::select(const std::string& sql, std::uint32_t budget_ms,
+                                                    const std::function<void(sqlite3_stmt*)>& bind,
+                                                    const std::function<bool(sqlite3_stmt*)>& take) {
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(budget_ms);
+    const auto late = [](void* until) {
+        return Clock::now() > *static_cast<Clock::time_point*>(until) ? 1 : 0;
+    };
+    sqlite3_progress_handler(database_.get(), budget_ms == 0 ? 0 : 10'000, late, &deadline);
+    sqlite3_stmt* statement = nullptr;
+    int result = sqlite3_prepare_v2(database_.get(), sql.c_str(), -1, &statement, nullptr);
+    if (result == SQLITE_OK) {
+        bind(statement);
         while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-            Row(statement) >> event.id >> event.life >> event.worker >> event.sequence >> event.time_ns >>
-                event.request >> event.action >> event.reason >> event.rule >> event.source >>
-                event.source_port >> event.destination >> event.destination_port >> event.service >>
-                event.zone >> event.operation >> event.credentials >> event.method >> event.version >>
-                event.path >> event.query >> event.user_agent >> event.request_bytes >> event.verdict_ns >>
-                event.answered >> event.status >> event.response_bytes >> event.user;
-            if (!take(event)) {
+            if (!take(statement)) {
                 result = SQLITE_DONE;
                 break;
             }
@@ -475,6 +552,49 @@ tl::expected<void, std::string> StoreReader::each(const EventFilter& filter, Eve
         return tl::unexpected(file_ + ": the event store cannot be read: " + error);
     }
     return {};
+}
+
+std::uint64_t Coverage::covered_ns() const noexcept {
+    std::uint64_t sum = 0;
+    for (const Span& span : spans) {
+        sum += span.to_ns - span.from_ns;
+    }
+    return sum;
+}
+
+tl::expected<Coverage, std::string> StoreReader::coverage(std::uint64_t from_ns, std::uint64_t to_ns) {
+    Coverage coverage;
+    const auto bind = [&](sqlite3_stmt* statement) {
+        sqlite3_bind_int64(statement, 1, static_cast<std::int64_t>(from_ns));
+        sqlite3_bind_int64(statement, 2, static_cast<std::int64_t>(to_ns));
+    };
+    auto read =
+        select("SELECT from_ns, to_ns FROM covered WHERE from_ns < ?2 AND to_ns > ?1 ORDER BY from_ns", 0,
+               bind, [&](sqlite3_stmt* statement) {
+                   Coverage::Span span;
+                   Row(statement) >> span.from_ns >> span.to_ns;
+                   span = {.from_ns = std::max(span.from_ns, from_ns), .to_ns = std::min(span.to_ns, to_ns)};
+                   if (!coverage.spans.empty() && span.from_ns <= coverage.spans.back().to_ns) {
+                       coverage.spans.back().to_ns = std::max(coverage.spans.back().to_ns, span.to_ns);
+                   } else {
+                       coverage.spans.push_back(span);
+                   }
+                   return true;
+               });
+    if (read) {
+        read = select(
+            "SELECT after_ns, until_ns, events, cause FROM losses WHERE after_ns <= ?2 AND until_ns >= ?1 "
+            "ORDER BY after_ns",
+            0, bind, [&](sqlite3_stmt* statement) {
+                Loss& loss = coverage.losses.emplace_back();
+                Row(statement) >> loss.after_ns >> loss.until_ns >> loss.events >> loss.cause;
+                return true;
+            });
+    }
+    if (!read) {
+        return tl::unexpected(read.error());
+    }
+    return coverage;
 }
 
 }  // namespace springlatch::control

@@ -25,7 +25,7 @@ struct sqlite3_stmt;
 
 namespace springlatch::control {
 
-inline constexpr int store_schema_version = 2;
+inline constexpr int store_schema_version = 3;
 inline constexpr int store_application_id = 0x53504c54;  ///< "SPLT"
 inline constexpr std::uint32_t store_batch_rows = 5000;
 inline constexpr std::uint64_t store_batch_ns = 200'000'000;
@@ -40,6 +40,14 @@ struct StoreState {
     std::uint64_t stored = 0;      ///< events committed
     std::uint64_t not_stored = 0;  ///< events that a failing store did not take
     std::uint64_t failures = 0;    ///< times that recording stopped
+};
+
+/// Events that happened and are not in the store.
+struct Loss {
+    std::uint64_t after_ns = 0;  ///< none of them before this time, since the Unix epoch
+    std::uint64_t until_ns = 0;  ///< and none after this one
+    std::uint64_t events = 0;
+    std::string cause;  ///< "ring" (the data plane found its ring full), "store" (which could not be written)
 };
 
 class Store {
@@ -58,6 +66,14 @@ class Store {
     void reached(std::uint64_t life, std::uint32_t worker, std::uint64_t sequence);
     /// What reached() was told last in this life; 0 if nothing.
     [[nodiscard]] std::uint64_t last_sequence(std::uint64_t life, std::uint32_t worker);
+
+    /// Everything that this life told with times from `from_ns` to `to_ns` is in the store, but for what
+    /// lost() says. Only grows.
+    void covered(std::uint64_t life, std::uint64_t from_ns, std::uint64_t to_ns);
+    /// Where that ends; 0 if nothing is known.
+    [[nodiscard]] std::uint64_t covered_until(std::uint64_t life);
+    /// Events that are known to be missing.
+    void lost(const Loss& loss);
 
     /// Commits if it is due. `now_ns`: a monotonic clock.
     void tick(std::uint64_t now_ns);
@@ -81,16 +97,24 @@ class Store {
     [[nodiscard]] bool begin();
     [[nodiscard]] bool execute(const char* sql);
     [[nodiscard]] bool run(sqlite3_stmt* statement);
-    void fail(bool this_event_too);
+    void fail();
+    void happened(std::uint64_t time_ns);
+    void miss(std::uint64_t first_ns, std::uint64_t last_ns, std::uint64_t events);
+    [[nodiscard]] bool insert_loss(const Loss& loss, const std::string& cause);
 
     std::string file_;
     std::unique_ptr<sqlite3, Close> database_;
     Statement insert_;
     Statement update_;
     Statement reach_;
+    Statement cover_;
+    Statement lose_;
     std::int64_t next_id_ = 1;
-    std::uint32_t rows_ = 0;    ///< changes in the open transaction
-    std::uint32_t events_ = 0;  ///< of them events
+    std::uint32_t rows_ = 0;      ///< changes in the open transaction
+    std::uint32_t events_ = 0;    ///< of them events
+    std::uint64_t first_ns_ = 0;  ///< times of those events
+    std::uint64_t last_ns_ = 0;
+    Loss missing_;              ///< what a failing store did not take since it last worked
     bool open_ = false;         ///< a transaction is
     std::uint64_t now_ns_ = 0;  ///< of the last tick
     std::uint64_t begun_ns_ = 0;
@@ -115,6 +139,18 @@ enum class EventOrder {
     by_time,      ///< then worker, then sequence
 };
 
+/// What is known of how complete the store is between two times.
+struct Coverage {
+    struct Span {
+        std::uint64_t from_ns = 0;
+        std::uint64_t to_ns = 0;
+    };
+    std::vector<Span> spans;   ///< in which a data plane's events were taken; ascending, disjoint, cut to the
+                               ///< times asked for
+    std::vector<Loss> losses;  ///< that may lie between these times
+    [[nodiscard]] std::uint64_t covered_ns() const noexcept;
+};
+
 class StoreReader {
   public:
     /// Error: one line that names the file.
@@ -127,6 +163,12 @@ class StoreReader {
     [[nodiscard]] tl::expected<void, std::string> each(const EventFilter& filter, EventOrder order,
                                                        std::uint32_t budget_ms,
                                                        const std::function<bool(const Event&)>& take);
+    [[nodiscard]] tl::expected<Coverage, std::string> coverage(std::uint64_t from_ns, std::uint64_t to_ns);
+    /// Any other question: `bind` sets the statement's parameters, `take` gets each row until it says false.
+    /// Errors as each().
+    [[nodiscard]] tl::expected<void, std::string> select(const std::string& sql, std::uint32_t budget_ms,
+                                                         const std::function<void(sqlite3_stmt*)>& bind,
+                                                         const std::function<bool(sqlite3_stmt*)>& take);
 
   private:
     struct Close {

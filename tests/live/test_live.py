@@ -12,7 +12,7 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from lab import OWNER, ROOT, SERVER, STRANGER, Lab, stop, wait_until, why_impossible  # noqa: E402
+from lab import BIN, OWNER, ROOT, SERVER, STRANGER, Lab, stop, wait_until, why_impossible  # noqa: E402
 from server import pattern  # noqa: E402
 
 IMPOSSIBLE = why_impossible()
@@ -244,6 +244,35 @@ def test_enforcement_goes_on_without_the_control_process_and_its_events_arrive_l
     wanted = {f"/alone-{number}" for number in range(3)}
     wait_until(lambda: wanted <= {field(e, "url.path") for e in appliance.events()}, 15, "events of the time alone are stored")
     assert "events_lost" in appliance.api("/metrics")
+
+
+def who(appliance, *options):
+    done = subprocess.run([BIN / "springlatch", "who", "--store", appliance.store, "--service", "support-cases", "--json", *options],
+                          capture_output=True, text=True, check=True, timeout=30)
+    return json.loads(done.stdout)
+
+
+def test_who_names_the_reader_with_the_exact_bytes_and_what_was_not_covered(appliance):
+    time.sleep(1.5)  # the data plane has told that it lives
+    begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))
+    time.sleep(1.5)
+    page = appliance.curl("/page", "-u", CREDENTIALS)
+    assert page[:2] == (0, 200)
+    time.sleep(1)  # it is in the store
+    appliance.control.send_signal(signal.SIGKILL)
+    appliance.control.wait()
+    assert appliance.curl("/page", "-u", CREDENTIALS)[:2] == (0, 200), "given while nobody recorded"
+    appliance.start_control()
+    time.sleep(3)
+
+    def covered():
+        answer = who(appliance, "--from", begun, "--to", "-3s")
+        return answer["completeness"]["complete"] and sum(reader["requests"] for reader in answer["readers"]) == 2 and answer
+
+    answer = wait_until(covered, 20, "the ring has told what happened while the control process was away")
+    (reader,) = [reader for reader in answer["readers"] if reader["requests"]]
+    assert reader["source"] == OWNER and reader["bytes_given"] == 2 * len(page[3])
+    assert who(appliance, "--from", "-1d")["completeness"]["complete"] is False, "nobody knows what was before the appliance"
 
 
 def test_a_restarted_data_plane_cuts_what_it_did_not_see_begin(appliance):

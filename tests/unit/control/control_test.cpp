@@ -187,6 +187,52 @@ TEST(Ingest, EventsThatWereLostShowAsAGap) {
     EXPECT_THAT(bench.events(), SizeIs(3));
 }
 
+/// The status of the only worker: at `time_ns` it had told `events` events.
+[[nodiscard]] StatusMessage status_at(std::uint64_t time_ns, std::uint64_t events) {
+    StatusMessage status;
+    status.header = {.type = MessageType::status, .bytes = sizeof status, .workers = 1};
+    status.time_ns = time_ns;
+    status.counters.events = events;
+    return status;
+}
+
+TEST(Ingest, TimeIsCoveredUpToTheLastStatusAndALossIsToldWithItsTime) {
+    Bench bench;
+    const auto client = bench.connect();
+    EventRecord record = request_record(1);
+    ASSERT_TRUE(bench.producer.emit(record, "/", {}, {}));
+    const std::uint64_t at = record.time_ns;
+    client->send(status_at(at + 10, 1));
+    bench.settle();
+    EXPECT_EQ(bench.store->covered_until(1), at + 10);
+
+    client->send(status_at(at + 20, 4));
+    bench.settle();
+    EXPECT_EQ(bench.store->covered_until(1), at + 10)
+        << "three events have not come: they may have found the ring full";
+
+    record = request_record(2);
+    record.time_ns = at + 25;
+    record.sequence = 5;
+    RingSlot slot{};
+    std::memcpy(slot.bytes, &record, sizeof record);
+    ASSERT_TRUE(bench.producer.push(std::array{slot}));
+    client->send(status_at(at + 30, 5));
+    bench.settle();
+    auto reader = StoreReader::open(bench.folder / "store");
+    ASSERT_TRUE(reader);
+    const auto coverage = reader->coverage(0, INT64_MAX);
+    ASSERT_TRUE(coverage);
+    ASSERT_THAT(coverage->spans, SizeIs(1));
+    EXPECT_EQ(coverage->spans[0].from_ns, 1U);
+    EXPECT_EQ(coverage->spans[0].to_ns, at + 30);
+    ASSERT_THAT(coverage->losses, SizeIs(1));
+    EXPECT_EQ(coverage->losses[0].events, 3U);
+    EXPECT_EQ(coverage->losses[0].after_ns, at);
+    EXPECT_EQ(coverage->losses[0].until_ns, at + 25);
+    EXPECT_EQ(coverage->losses[0].cause, "ring");
+}
+
 TEST(Ingest, ANewControlProcessGoesOnWithTheSameRing) {
     Bench bench;
     {
@@ -308,26 +354,32 @@ TEST(Status, SaysThatADataPlaneObservesWhateverThePolicyFileSays) {
                 HasSubstr("\nspringlatch_data_plane_observing 1\n"));
 }
 
-TEST(Store, AStoreOfTheVersionBeforeKeepsItsEvents) {
-    Folder folder;
-    Event event;
-    event.action = "denied";
-    ASSERT_NE((*Store::open(folder / "store"))->add(event), 0);
-    sqlite3* database = nullptr;
-    ASSERT_EQ(sqlite3_open(store_file(folder / "store").c_str(), &database), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(database, "ALTER TABLE events DROP COLUMN user; PRAGMA user_version=1", nullptr,
-                           nullptr, nullptr),
-              SQLITE_OK);
-    sqlite3_close(database);
-    event.user = "owner";
-    ASSERT_NE((*Store::open(folder / "store"))->add(event), 0);
-    std::vector<std::string> users;
-    ASSERT_TRUE(
-        StoreReader::open(folder / "store")->each({}, EventOrder::oldest_first, 0, [&](const Event& found) {
-            users.push_back(found.user);
-            return true;
-        }));
-    EXPECT_THAT(users, ElementsAre("", "owner"));
+TEST(Store, AStoreOfEachVersionBeforeKeepsItsEvents) {
+    for (const char* older :
+         {"ALTER TABLE events DROP COLUMN user; PRAGMA user_version=1", "PRAGMA user_version=2"}) {
+        SCOPED_TRACE(older);
+        Folder folder;
+        Event event;
+        event.action = "denied";
+        ASSERT_NE((*Store::open(folder / "store"))->add(event), 0);
+        sqlite3* database = nullptr;
+        ASSERT_EQ(sqlite3_open(store_file(folder / "store").c_str(), &database), SQLITE_OK);
+        const std::string sql = std::string("DROP TABLE covered; DROP TABLE losses; ") + older;
+        ASSERT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+        sqlite3_close(database);
+        event.user = "owner";
+        const auto store = Store::open(folder / "store");
+        ASSERT_TRUE(store) << store.error();
+        ASSERT_NE((*store)->add(event), 0);
+        ASSERT_TRUE((*store)->flush());
+        std::vector<std::string> users;
+        ASSERT_TRUE(StoreReader::open(folder / "store")
+                        ->each({}, EventOrder::oldest_first, 0, [&](const Event& found) {
+                            users.push_back(found.user);
+                            return true;
+                        }));
+        EXPECT_THAT(users, ElementsAre("", "owner"));
+    }
 }
 
 TEST(Store, AFileThatIsNotOursIsNotTouched) {

@@ -102,6 +102,16 @@ TEST_F(StoreOnAFullDisk, RecordingStopsLoudlyCountsWhatIsLostAndStartsAgainWithW
     EXPECT_FALSE(state.failing);
     EXPECT_EQ(state.stored + state.not_stored, sequence);
     EXPECT_EQ(stored(), state.stored);
+
+    auto reader = StoreReader::open(dir_);
+    ASSERT_TRUE(reader);
+    const auto coverage = reader->coverage(0, sequence);
+    ASSERT_TRUE(coverage);
+    ASSERT_EQ(coverage->losses.size(), 1U) << "what is missing is on record, so that nobody is told 'nobody'";
+    EXPECT_EQ(coverage->losses[0].events, state.not_stored);
+    EXPECT_EQ(coverage->losses[0].cause, "store");
+    EXPECT_GT(coverage->losses[0].after_ns, 10U);
+    EXPECT_EQ(coverage->losses[0].until_ns, sequence - 1);
 }
 
 }  // namespace
