@@ -35,7 +35,9 @@ using Json = nlohmann::ordered_json;
     }
     const bool decided = !explanation.steps.empty() && explanation.steps.back().why_not.empty();
     if (!explanation.service.empty() && !explanation.action.empty() && !decided && explanation.rule.empty()) {
-        lines += "  no rule decides: what is not allowed is denied\n";
+        lines += explanation.steps.empty() && explanation.request.empty()
+                     ? "  none is asked about what cannot be read in exactly one way\n"
+                     : "  none decides: what is not allowed is denied\n";
     }
     return lines;
 }
