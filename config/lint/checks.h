@@ -20,6 +20,9 @@ class Context {
              bool at_key = false);
     /// In the order of the text.
     [[nodiscard]] std::vector<Finding> take();
+    /// False once too many pairs of rules were compared: a policy of thousands is not looked through for
+    /// ever.
+    [[nodiscard]] bool may_compare(std::size_t pairs) noexcept;
 
     const CompiledPolicy& policy;
     const CompiledPolicy::Parts& parts;
@@ -29,6 +32,7 @@ class Context {
 
   private:
     JsonPositions positions_;
+    std::size_t pairs_left_ = 5'000'000;
     std::string name_;
     std::vector<std::pair<std::size_t, Finding>> findings_;  ///< with their offset
 };

@@ -36,6 +36,12 @@ std::vector<Finding> Context::take() {
     return result;
 }
 
+bool Context::may_compare(std::size_t pairs) noexcept {
+    const bool may = pairs <= pairs_left_;
+    pairs_left_ -= may ? pairs : 0;
+    return may;
+}
+
 std::string rule_pointer(std::uint16_t rule, std::string_view member) {
     const std::string pointer = "/rules/" + std::to_string(rule);
     return member.empty() ? pointer : pointer_to(pointer, member);

@@ -78,6 +78,13 @@ void check_whether_it_matches(Context& context, std::uint16_t index) {
     if (!coverage.shadowed(index)) {
         return;
     }
+    if (!context.may_compare(index)) {
+        context.say(
+            Level::warning, "shadowed-rule", rule_pointer(index),
+            "rule " + in_quotes(rule.id) + " is never asked, since rules before it take all that it matches",
+            "move it up, or remove it");
+        return;
+    }
     const std::vector<std::uint16_t> shadows = coverage.shadows_of(index, 10);
     const bool all_agree = std::all_of(shadows.begin(), shadows.end(), [&](std::uint16_t early) {
         return (context.parts.rules[early].action == Action::allow) == (rule.action == Action::allow);
@@ -97,7 +104,8 @@ void check_denial(Context& context, std::uint16_t index) {
     const Rule& rule = context.parts.rules[index];
     const Coverage& coverage = context.coverage;
     const bool by_catalogue = rule.operations != 0 || rule.flags != 0 || !rule.apis.empty();
-    if (rule.action == Action::allow || !by_catalogue || !coverage.alive(index)) {
+    if (rule.action == Action::allow || !by_catalogue || !coverage.alive(index) ||
+        !context.may_compare(context.parts.rules.size() - index)) {
         return;
     }
     for (std::uint16_t later = static_cast<std::uint16_t>(index + 1); later < context.parts.rules.size();
