@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "config/prefixes.h"
 #include "config/time_text.h"
@@ -52,6 +53,15 @@ void put(Json& object, const char* key, Json part) {
     }
 }
 
+[[nodiscard]] Json list_of(const std::string& tags) {
+    Json list = Json::array();
+    std::istringstream words(tags);
+    for (std::string word; std::getline(words, word, ',');) {
+        list.push_back(word);
+    }
+    return list;
+}
+
 [[nodiscard]] Json end_of(const std::string& address, std::uint16_t port) {
     Json end = Json::object();
     put(end, "ip", address);
@@ -88,6 +98,8 @@ std::string ecs_json(const Event& event) {
     json["event"] = {{"action", event.action}};
     put(json["event"], "reason", event.reason);
     json["event"]["sequence"] = event.sequence;
+    put(json["event"], "severity", std::uint64_t{event.severity});
+    put(json, "tags", list_of(event.tags));
     Json rule = Json::object();
     put(rule, "id", event.rule);
     put(json, "rule", std::move(rule));
@@ -129,6 +141,7 @@ std::string ecs_json(const Event& event) {
     put(own, "operation", event.operation);
     put(own, "credentials", event.credentials);
     put(own, "verdict_ns", std::uint64_t{event.verdict_ns});
+    put(own, "requests", event.requests);
     put(json, "springlatch", std::move(own));
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

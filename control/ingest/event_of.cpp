@@ -38,6 +38,8 @@ Event event_of(const WholeEvent& whole, const Names& names) {
     event.destination_port = record.destination_port;
     event.request_bytes = record.request_bytes;
     event.verdict_ns = record.verdict_ns;
+    event.tags = names.tags(record.rule, record.service);
+    event.severity = static_cast<std::uint8_t>(names.severity(record.rule, record.service));
     if (!event.request) {
         return event;
     }

@@ -402,14 +402,27 @@ void Ingest::take(const WholeEvent& whole, std::uint32_t worker) {
         take_answer(record, worker);
         return;
     }
-    Event event = event_of(whole, names_.fits(hello_.policy_sha256) ? names_ : unnamed_);
+    const Names& names = names_.fits(hello_.policy_sha256) ? names_ : unnamed_;
+    Event event = event_of(whole, names);
     event.life = hello_.start_ns;
     event.worker = worker;
     event.sequence = unique_sequence(record.sequence, worker, hello_.header.workers);
-    const std::int64_t id = store_.add(event);
+    const bool counted = event.request && record.action == EventAction::allowed &&
+                         names.record(record.rule, record.service) == Record::aggregate;
+    const std::int64_t id = counted ? aggregate(record, event) : store_.add(event);
     if (id != 0 && record.action != EventAction::denied) {
         remember({.flow = record.flow, .number = record.request_number, .worker = worker}, id);
     }
+}
+
+/// Into the event of its minute, or into a new one: also where the old one is gone with a batch that failed.
+std::int64_t Ingest::aggregate(const EventRecord& record, Event& event) {
+    std::int64_t& id = aggregates_.event_for(record);
+    if (!store_.count_in(id, record.time_ns, record.request_bytes)) {
+        Aggregates::generalise(event);
+        id = store_.add(event);
+    }
+    return id;
 }
 
 void Ingest::take_answer(const EventRecord& record, std::uint32_t worker) {

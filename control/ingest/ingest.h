@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "control/credentials/check_pool.h"
+#include "control/ingest/aggregates.h"
 #include "control/ingest/joiner.h"
 #include "control/ingest/names.h"
 #include "control/store/store.h"
@@ -98,6 +99,7 @@ class Ingest {
     std::size_t drain();
     void cover();
     void take(const WholeEvent& whole, std::uint32_t worker);
+    [[nodiscard]] std::int64_t aggregate(const EventRecord& record, Event& event);
     void take_answer(const EventRecord& record, std::uint32_t worker);
     void remember(const RequestKey& key, std::int64_t id);
     void publish();
@@ -118,6 +120,7 @@ class Ingest {
     std::vector<RingSlot> batch_;
     std::unordered_map<RequestKey, std::int64_t, RequestKeyHash> unanswered_;
     std::deque<RequestKey> unanswered_order_;
+    Aggregates aggregates_;
     std::vector<WorkerSnapshot> statuses_;
     std::uint64_t status_received_ns_ = 0;
     std::uint64_t covered_ns_ = 0;  ///< of this life, as the store was told

@@ -1,5 +1,7 @@
 #include "control/ingest/names.h"
 
+#include <set>
+
 namespace springlatch::control {
 namespace {
 
@@ -40,6 +42,38 @@ std::string Names::rule(std::uint16_t index) const {
         return "";
     }
     return has_policy() && index < policy_->rule_ids() ? policy_->rule_id(index) : std::to_string(index);
+}
+
+std::string Names::tags(std::uint16_t rule, std::uint16_t service) const {
+    if (!has_policy()) {
+        return "";
+    }
+    const CompiledPolicy::Parts& parts = policy_->parts();
+    std::set<std::string> all(parts.labels.tags.begin(), parts.labels.tags.end());
+    if (service < parts.services.size()) {
+        const auto& tags = parts.services[service].labels.tags;
+        all.insert(tags.begin(), tags.end());
+    }
+    if (rule < parts.rules.size()) {
+        const auto& tags = parts.rules[rule].labels.tags;
+        all.insert(tags.begin(), tags.end());
+    }
+    std::string joined;
+    for (const std::string& tag : all) {
+        joined += (joined.empty() ? "" : ",") + tag;
+    }
+    return joined;
+}
+
+Severity Names::severity(std::uint16_t rule, std::uint16_t service) const noexcept {
+    if (!has_policy()) {
+        return Severity::none;
+    }
+    const CompiledPolicy::Parts& parts = policy_->parts();
+    if (rule < parts.rules.size() && parts.rules[rule].labels.severity != Severity::none) {
+        return parts.rules[rule].labels.severity;
+    }
+    return service < parts.services.size() ? parts.services[service].labels.severity : Severity::none;
 }
 
 std::string Names::identity(std::uint16_t index) const {

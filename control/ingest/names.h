@@ -31,6 +31,13 @@ class Names {
     [[nodiscard]] std::string zone(std::uint16_t index) const;
     [[nodiscard]] std::string rule(std::uint16_t index) const;
     [[nodiscard]] std::string identity(std::uint16_t index) const;
+    /// Of rule, service and policy, divided by commas.
+    [[nodiscard]] std::string tags(std::uint16_t rule, std::uint16_t service) const;
+    /// The rule's, else the service's.
+    [[nodiscard]] Severity severity(std::uint16_t rule, std::uint16_t service) const noexcept;
+    [[nodiscard]] Record record(std::uint16_t rule, std::uint16_t service) const noexcept {
+        return has_policy() ? policy_->record_of(rule, service) : Record::full;
+    }
 
   private:
     std::shared_ptr<const CompiledPolicy> policy_;

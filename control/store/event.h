@@ -37,6 +37,9 @@ struct Event {
     std::uint64_t request_bytes = 0;   ///< head and announced body; of a connection: payload from the client
     std::uint64_t response_bytes = 0;  ///< only if answered; of a connection: payload from the server
     std::uint32_t verdict_ns = 0;
+    std::uint64_t requests = 0;  ///< so many of one minute, their bytes added up; 0: one, told in full
+    std::string tags;            ///< of rule, service and policy, divided by commas
+    std::uint8_t severity = 0;   ///< Severity of the rule, else of the service
 };
 
 /// What is told of an event later.

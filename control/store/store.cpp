@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -24,7 +25,8 @@ CREATE TABLE events (
   credentials TEXT NOT NULL, method TEXT NOT NULL, version TEXT NOT NULL, path TEXT NOT NULL,
   query TEXT NOT NULL, user_agent TEXT NOT NULL, request_bytes INTEGER NOT NULL,
   verdict_ns INTEGER NOT NULL, answered INTEGER NOT NULL, status INTEGER NOT NULL,
-  response_bytes INTEGER NOT NULL, user TEXT NOT NULL DEFAULT '');
+  response_bytes INTEGER NOT NULL, user TEXT NOT NULL DEFAULT '', requests INTEGER NOT NULL DEFAULT 0,
+  tags TEXT NOT NULL DEFAULT '', severity INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE reached (life INTEGER, worker INTEGER, sequence INTEGER NOT NULL, PRIMARY KEY (life, worker));
 )sql";
 
@@ -36,7 +38,8 @@ CREATE TABLE losses (after_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL, event
 constexpr const char* columns =
     "id, life, worker, sequence, time_ns, request, action, reason, rule, source, source_port, destination, "
     "destination_port, service, zone, operation, credentials, method, version, path, query, user_agent, "
-    "request_bytes, verdict_ns, answered, status, response_bytes, user";
+    "request_bytes, verdict_ns, answered, status, response_bytes, user, requests, tags, "
+    "severity";
 
 /// Binds the parameters of a statement one after the other.
 class Binder {
@@ -98,8 +101,12 @@ class Row {
     return value;
 }
 
-/// What version 1 lacked.
-constexpr const char* from_version_1 = "ALTER TABLE events ADD COLUMN user TEXT NOT NULL DEFAULT '';";
+/// What the versions before lacked; [0] leads from version 1 to 2.
+constexpr std::array<const char*, store_schema_version - 1> upgrades = {
+    "ALTER TABLE events ADD COLUMN user TEXT NOT NULL DEFAULT '';", coverage_schema,
+    "ALTER TABLE events ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE events ADD COLUMN tags TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE events ADD COLUMN severity INTEGER NOT NULL DEFAULT 0;"};
 
 /// Why this database is not one of ours; "" if it is, or if `writable` and it is empty or can be brought up
 /// to date.
@@ -116,7 +123,8 @@ constexpr const char* from_version_1 = "ALTER TABLE events ADD COLUMN user TEXT 
     if (application != store_application_id) {
         return "is not an event store of springlatch; give another folder";
     }
-    if (version != store_schema_version && !(writable && (version == 1 || version == 2))) {
+    const bool upgradable = writable && version >= 1 && version < store_schema_version;
+    if (version != store_schema_version && !upgradable) {
         return "is an event store of version " + std::to_string(version) + ", this program reads version " +
                std::to_string(store_schema_version) + "; give another folder";
     }
@@ -216,24 +224,31 @@ bool Store::prepare() {
     }
     const std::int64_t version = number_of(database, "PRAGMA user_version", 0);
     if (version < store_schema_version) {
-        const std::string update = std::string("BEGIN IMMEDIATE;") + (version == 1 ? from_version_1 : "") +
-                                   coverage_schema +
-                                   "PRAGMA user_version=" + std::to_string(store_schema_version) + ";COMMIT";
+        std::string update = "BEGIN IMMEDIATE;";
+        for (auto step = static_cast<std::size_t>(version - 1); step < upgrades.size(); ++step) {
+            update += upgrades[step];
+        }
+        update += "PRAGMA user_version=" + std::to_string(store_schema_version) + ";COMMIT";
         if (!execute(update.c_str())) {
             return false;
         }
     }
     next_id_ = number_of(database, "SELECT coalesce(max(id), 0) + 1 FROM events", 1);
     const std::string insert = std::string("INSERT INTO events (") + columns +
-                               ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                               ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
     const auto compile = [&](const char* sql, Statement& statement) {
         return sqlite3_prepare_v2(database, sql, -1, &statement.handle, nullptr) == SQLITE_OK;
     };
     return compile(insert.c_str(), insert_) &&
            compile(
-               "UPDATE events SET answered = 1, status = ?, response_bytes = ?, "
+               "UPDATE events SET answered = CASE requests WHEN 0 THEN 1 ELSE answered + 1 END, "
+               "status = CASE requests WHEN 0 THEN ? ELSE 0 END, "
+               "response_bytes = CASE requests WHEN 0 THEN 0 ELSE response_bytes END + ?, "
                "request_bytes = CASE request WHEN 1 THEN request_bytes ELSE ? END WHERE id = ?",
                update_) &&
+           compile(
+               "UPDATE events SET requests = requests + 1, request_bytes = request_bytes + ? WHERE id = ?",
+               count_) &&
            compile(
                "INSERT INTO reached (life, worker, sequence) VALUES (?,?,?) "
                "ON CONFLICT (life, worker) DO UPDATE SET sequence = excluded.sequence",
@@ -339,7 +354,8 @@ std::int64_t Store::add(const Event& event) {
                            << event.service << event.zone << event.operation << event.credentials
                            << event.method << event.version << event.path << event.query << event.user_agent
                            << event.request_bytes << event.verdict_ns << event.answered << event.status
-                           << event.response_bytes << event.user;
+                           << event.response_bytes << event.user << event.requests << event.tags
+                           << std::uint32_t{event.severity};
     if (!run(insert_.handle)) {
         fail();
         miss(event.time_ns, event.time_ns, 1);
@@ -366,6 +382,25 @@ void Store::answer(std::int64_t id, const Answer& answer) {
     if (++rows_ >= store_batch_rows) {
         flush();
     }
+}
+
+bool Store::count_in(std::int64_t id, std::uint64_t time_ns, std::uint64_t request_bytes) {
+    if (id == 0 || !begin()) {
+        return false;
+    }
+    Binder(count_.handle) << request_bytes << id;
+    if (!run(count_.handle)) {
+        fail();
+        return false;
+    }
+    if (sqlite3_changes(database_.get()) == 0) {
+        return false;
+    }
+    happened(time_ns);
+    if (++rows_ >= store_batch_rows) {
+        flush();
+    }
+    return true;
 }
 
 void Store::reached(std::uint64_t life, std::uint32_t worker, std::uint64_t sequence) {
@@ -516,7 +551,8 @@ tl::expected<void, std::string> StoreReader::each(const EventFilter& filter, Eve
             event.source_port >> event.destination >> event.destination_port >> event.service >> event.zone >>
             event.operation >> event.credentials >> event.method >> event.version >> event.path >>
             event.query >> event.user_agent >> event.request_bytes >> event.verdict_ns >> event.answered >>
-            event.status >> event.response_bytes >> event.user;
+            event.status >> event.response_bytes >> event.user >> event.requests >> event.tags >>
+            event.severity;
         return take(event);
     });
 }

@@ -25,7 +25,7 @@ struct sqlite3_stmt;
 
 namespace springlatch::control {
 
-inline constexpr int store_schema_version = 3;
+inline constexpr int store_schema_version = 4;
 inline constexpr int store_application_id = 0x53504c54;  ///< "SPLT"
 inline constexpr std::uint32_t store_batch_rows = 5000;
 inline constexpr std::uint64_t store_batch_ns = 200'000'000;
@@ -62,6 +62,9 @@ class Store {
     /// Returns the event's id, 0 if it was not taken.
     std::int64_t add(const Event& event);
     void answer(std::int64_t id, const Answer& answer);
+    /// One more request, of `time_ns`, in an event that stands for many. False: there is no such event (any
+    /// more), or it was not taken; the caller makes a new one.
+    [[nodiscard]] bool count_in(std::int64_t id, std::uint64_t time_ns, std::uint64_t request_bytes);
     /// Remembers that everything up to `sequence` of this worker was taken; kept with the events.
     void reached(std::uint64_t life, std::uint32_t worker, std::uint64_t sequence);
     /// What reached() was told last in this life; 0 if nothing.
@@ -106,6 +109,7 @@ class Store {
     std::unique_ptr<sqlite3, Close> database_;
     Statement insert_;
     Statement update_;
+    Statement count_;
     Statement reach_;
     Statement cover_;
     Statement lose_;

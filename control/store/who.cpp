@@ -37,8 +37,10 @@ namespace {
 tl::expected<std::vector<Reader>, std::string> readers_of(StoreReader& store, const WhoFilter& filter) {
     const char* sql =
         "SELECT source, user, group_concat(DISTINCT credentials), group_concat(DISTINCT operation),"
-        " sum(served AND request), sum(served AND NOT request), sum(NOT served),"
-        " sum(CASE WHEN served THEN response_bytes ELSE 0 END) AS given, sum(served AND NOT answered),"
+        " sum(CASE WHEN served AND request THEN max(requests, 1) ELSE 0 END), sum(served AND NOT request),"
+        " sum(NOT served),"
+        " sum(CASE WHEN served THEN response_bytes ELSE 0 END) AS given,"
+        " sum(CASE WHEN served THEN max(requests, 1) - answered ELSE 0 END),"
         " min(time_ns), max(time_ns)"
         " FROM (SELECT *, action <> 'denied' AS served FROM events"
         "       WHERE time_ns BETWEEN ?1 AND ?2 AND service = ?3)"

@@ -148,21 +148,27 @@ CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_
         unknown_mode_ = Mode::enforce;
     }
 
-    const std::size_t zones = parts_.zone_names.size();
-    for (std::size_t row = 0; row <= zones; ++row) {
-        const std::uint16_t zone = row == zones ? no_zone : static_cast<std::uint16_t>(row);
-        std::vector<std::uint16_t> of_zone;
-        for (std::size_t i = 0; i < parts_.rules.size(); ++i) {
-            if (names(parts_.rules[i].zones, zone)) {
-                of_zone.push_back(static_cast<std::uint16_t>(i));
-            }
+    // Each rule goes to the cells that it names, so that the cost is that of the cells and not of all rules
+    // in each of them; a rule that names no zone, or no service, goes to all.
+    std::vector<std::vector<std::uint16_t>> of_zone(parts_.zone_names.size() + 1);  // the last is no_zone
+    const auto put = [](std::vector<std::vector<std::uint16_t>>& lists,
+                        const std::vector<std::uint16_t>& named, std::uint16_t rule) {
+        for (std::size_t i = 0; i < (named.empty() ? lists.size() : named.size()); ++i) {
+            lists[named.empty() ? i : named[i]].push_back(rule);
         }
-        for (std::size_t service = 0; service < parts_.services.size(); ++service) {
+    };
+    for (std::size_t i = 0; i < parts_.rules.size(); ++i) {
+        put(of_zone, parts_.rules[i].zones, static_cast<std::uint16_t>(i));
+    }
+    std::vector<std::vector<std::uint16_t>> of_service(parts_.services.size());
+    for (const std::vector<std::uint16_t>& rules : of_zone) {
+        for (const std::uint16_t rule : rules) {
+            put(of_service, parts_.rules[rule].services, rule);
+        }
+        for (std::vector<std::uint16_t>& list : of_service) {
             candidate_starts_.push_back(static_cast<std::uint32_t>(candidate_rules_.size()));
-            std::copy_if(of_zone.begin(), of_zone.end(), std::back_inserter(candidate_rules_),
-                         [&](std::uint16_t rule) {
-                             return names(parts_.rules[rule].services, static_cast<std::uint16_t>(service));
-                         });
+            candidate_rules_.insert(candidate_rules_.end(), list.begin(), list.end());
+            list.clear();
         }
     }
     candidate_starts_.push_back(static_cast<std::uint32_t>(candidate_rules_.size()));

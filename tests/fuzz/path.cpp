@@ -1,5 +1,5 @@
 // Method and path against the built-in catalogue: any bytes get an answer, and spellings that name the same
-// endpoint get the same one.
+// endpoint get the same one; and the path and query that expressions are asked about.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 #include "config/catalogue.h"
 #include "dataplane/protocol/elasticsearch/operation.h"
+#include "dataplane/protocol/elasticsearch/path.h"
 
 namespace {
 
@@ -39,5 +40,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(catalogue.operation_of(method, path + "/") == operation);
         require(catalogue.operation_of(method, path + "//") == Operation::unknown);
     }
+    std::string buffer(path.size(), '\0');
+    const auto normal = springlatch::elasticsearch::normal_path(path, buffer);
+    require(normal && normal->text.size() <= path.size());
+    if (path.find('%') == std::string::npos) {
+        require(normal->plain);
+    }
+    std::string other(path.size(), '\0');
+    const auto query = springlatch::elasticsearch::decoded_query(path, other);
+    require(query && query->size() <= path.size());
     return 0;
 }

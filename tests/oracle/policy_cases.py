@@ -1,5 +1,5 @@
-"""Policies, and connections that try them, at random: zones within zones, services by address and port, rules on credentials, methods and
-operations; requests to every kind of API in plain and in odd spellings.
+"""Policies, and connections that try them, at random: zones within zones, services by address and port, rules on credentials, methods, operations and
+paths, some of them expired; requests to every kind of API in plain and in odd spellings.
 
     python3 tests/oracle/policy_cases.py --cases 10000 --seed 1
 
@@ -30,6 +30,7 @@ PORTS = (9200, 9201, 9210, 6379)
 INDICES = (b"customers", b"logs-2024.01", b"*", b"_all", b"a,b", b"%2A", b"%3Ccustomers%3E", b"cust*", b"-x,*")
 NAMES = (b"1", b"a%20b", b"x-y_z", b"AVx1")
 QUERIES = (b"", b"", b"", b"?pretty", b"?q=name:x&size=100", b"?format=json&v", b"?scroll=1m", b"?source=%7B%7D&source_content_type=application/json", b"?a=/../_search", b"?x=//y;z")
+PATHS = ("/customers(/.*)?", "/[^_].*", "/_cat(/.*)?", "/.*", "/_?[a-z]+", "/(a,b|customers|logs-[0-9.]+)/_(search|doc/.+|count)", "/\\*/.*", "/<customers>/_(?i:SEARCH)", ".*_.{3,5}h", "/-.*|/_all.*")
 TEMPLATES = routes.templates()
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -61,6 +62,10 @@ def random_policy(rng):
                 rule["operations"] = sorted(rng.sample(routes.CLASSES, rng.choice((1, 2, 2, 3, 4))), key=routes.CLASSES.index)
             if rng.random() < 0.3:
                 rule["methods"] = sorted(rng.sample(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"), rng.choice((1, 2, 3))))
+            if rng.random() < 0.3:
+                rule["paths"] = rng.sample(PATHS, rng.choice((1, 1, 2)))
+        if rng.random() < 0.15:
+            rule |= {"expires": rng.choice(("1999-12-31T23:59:59Z", "2199-12-31T23:59:59+01:00")), "owner": "somebody", "reason": "a test"}
         if rule["action"] != "allow" and rng.random() < 0.2:
             rule["mode"] = "observe"
         rules.append(rule)

@@ -356,7 +356,8 @@ TEST(Status, SaysThatADataPlaneObservesWhateverThePolicyFileSays) {
 
 TEST(Store, AStoreOfEachVersionBeforeKeepsItsEvents) {
     for (const char* older :
-         {"ALTER TABLE events DROP COLUMN user; PRAGMA user_version=1", "PRAGMA user_version=2"}) {
+         {"DROP TABLE covered; DROP TABLE losses; ALTER TABLE events DROP COLUMN user; PRAGMA user_version=1",
+          "DROP TABLE covered; DROP TABLE losses; PRAGMA user_version=2", "PRAGMA user_version=3"}) {
         SCOPED_TRACE(older);
         Folder folder;
         Event event;
@@ -364,7 +365,10 @@ TEST(Store, AStoreOfEachVersionBeforeKeepsItsEvents) {
         ASSERT_NE((*Store::open(folder / "store"))->add(event), 0);
         sqlite3* database = nullptr;
         ASSERT_EQ(sqlite3_open(store_file(folder / "store").c_str(), &database), SQLITE_OK);
-        const std::string sql = std::string("DROP TABLE covered; DROP TABLE losses; ") + older;
+        const std::string sql = std::string(
+                                    "ALTER TABLE events DROP COLUMN requests; ALTER TABLE events "
+                                    "DROP COLUMN tags; ALTER TABLE events DROP COLUMN severity; ") +
+                                older;
         ASSERT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
         sqlite3_close(database);
         event.user = "owner";
