@@ -31,8 +31,8 @@ CredentialCache::CredentialCache(const CredentialLimits& limits, std::size_t ide
       refused_(identities == 0 ? 0 : limits.values),
       budget_(identities == 0 ? 0 : credential_sources_max, limits.checks_per_minute, {key.high, key.low}) {}
 
-Finding CredentialCache::find(std::span<const std::byte> value, const IpAddress& source,
-                              std::uint64_t now_ns) noexcept {
+Finding CredentialCache::find(std::span<const std::byte> value, const IpAddress& source, std::uint64_t now_ns,
+                              bool may_ask) noexcept {
     const CheckRequest request{siphash128(key_, value), value, now_ns};
     const std::uint32_t now = seconds_of(now_ns);
     if (KnownValue* known = accepted_.find(request.fingerprint, now)) {
@@ -46,16 +46,20 @@ Finding CredentialCache::find(std::span<const std::byte> value, const IpAddress&
     if (refused_.find(request.fingerprint, now) != nullptr || value.size() > credential_bytes_max) {
         return {Standing::refused};
     }
-    return find_unknown(request, source);
+    return find_unknown(request, source, may_ask);
 }
 
-Finding CredentialCache::find_unknown(const CheckRequest& request, const IpAddress& source) noexcept {
+Finding CredentialCache::find_unknown(const CheckRequest& request, const IpAddress& source,
+                                      bool may_ask) noexcept {
     if (Pending* asked = pending_of(request.fingerprint)) {
         if (!asked->failed && !timed_out(asked->asked_ns, request.time_ns)) {
             return {Standing::pending};
         }
         asked->used = false;
         return {Standing::unchecked};
+    }
+    if (!may_ask) {
+        return {Standing::rate_limited};
     }
     Pending* place = verifier_ != nullptr && verifier_->ready() ? free_pending(request.time_ns) : nullptr;
     if (place == nullptr) {

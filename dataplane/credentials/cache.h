@@ -58,9 +58,10 @@ class CredentialCache {
     CredentialCache(const CredentialLimits& limits, std::size_t identities, const SipKey& key,
                     CredentialVerifier* verifier);
 
-    /// `value`: of the Authorization header as sent, without surrounding blanks; `source`: who sent it.
+    /// `value`: of the Authorization header as sent, without surrounding blanks; `source`: who sent it, and
+    /// if it may not ask, what is not known is rate_limited.
     [[nodiscard]] Finding find(std::span<const std::byte> value, const IpAddress& source,
-                               std::uint64_t now_ns) noexcept;
+                               std::uint64_t now_ns, bool may_ask = true) noexcept;
     /// An answer that names an identity the policy does not have is ignored.
     void learn(const CheckAnswer& answer, std::uint64_t now_ns) noexcept;
 
@@ -78,7 +79,8 @@ class CredentialCache {
         bool used = false;
         bool failed = false;  ///< the answer was `unavailable`
     };
-    [[nodiscard]] Finding find_unknown(const CheckRequest& request, const IpAddress& source) noexcept;
+    [[nodiscard]] Finding find_unknown(const CheckRequest& request, const IpAddress& source,
+                                       bool may_ask) noexcept;
     [[nodiscard]] Pending* pending_of(const Fingerprint& fingerprint) noexcept;
     [[nodiscard]] Pending* free_pending(std::uint64_t now_ns) noexcept;
     [[nodiscard]] Asked ask(const CheckRequest& request) noexcept;

@@ -308,6 +308,7 @@ class Appliance {
             Worker& worker = workers_[i];
             worker.polling = options_.polling;
             inspecting.verifier = &worker.checks;
+            inspecting.hits = reporting_.hits(i);
             worker.inspector = std::make_unique<Inspector>(policy_.policy, reporting_.sink(i), inspecting);
             worker.exchange = std::make_unique<Exchange>(*worker.inspector, pool_,
                                                          policy_.policy->frames_kept_max(), frame_bytes_end_);

@@ -137,6 +137,7 @@ class RemoveAtEnd {
     const Sharing sharing = sharing_of(*policy.policy);
     std::vector<Shard> shards(options.workers);
     for (std::uint32_t i = 0; i < options.workers; ++i) {
+        inspecting.hits = reporting.hits(i);
         shards[i].inspector = std::make_unique<Inspector>(policy.policy, reporting.sink(i), inspecting);
         shards[i].exchange = std::make_unique<Exchange>(*shards[i].inspector, pool, kept);
     }

@@ -28,6 +28,10 @@ class Reporting {
         const std::string& control, std::uint32_t workers, const LoadedPolicy& policy);
 
     [[nodiscard]] EventSink& sink(std::uint32_t worker) noexcept;
+    /// Null without a control socket.
+    [[nodiscard]] HitPages* hits(std::uint32_t worker) noexcept {
+        return worker < rings_.size() ? &rings_[worker].hits() : nullptr;
+    }
     /// Slots free in the fullest ring; the size of a ring where there are none.
     [[nodiscard]] std::uint64_t free_slots() noexcept;
     [[nodiscard]] bool has_channel() const noexcept { return channel_.has_value(); }

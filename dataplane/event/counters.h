@@ -35,6 +35,10 @@ struct Counters {
     std::uint64_t flows_evicted = 0;  ///< given up for a newer one before their time
     std::uint64_t half_open_evicted = 0;
     std::uint64_t credential_checks = 0;  ///< asked of the control process
+    std::uint64_t quarantined = 0;        ///< a gauge: sources and identities shut out
+    std::uint64_t quarantines = 0;        ///< begun or prolonged
+    std::uint64_t quarantines_lost = 0;   ///< that found no place
+    std::uint64_t limits_forgotten = 0;   ///< accounts of a limit given up for newer ones before their time
     std::uint64_t events = 0;             ///< emitted, lost ones included
     std::uint64_t events_lost = 0;
 };

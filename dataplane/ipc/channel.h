@@ -17,7 +17,7 @@
 
 namespace springlatch {
 
-inline constexpr std::uint32_t channel_version = 3;
+inline constexpr std::uint32_t channel_version = 4;
 inline constexpr std::uint32_t workers_max = 32;
 inline constexpr std::size_t message_bytes_max = 8192;
 

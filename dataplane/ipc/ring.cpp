@@ -25,6 +25,7 @@ struct Shared {
     alignas(4096) std::atomic<std::uint64_t> head;  ///< slots published by the producer
     alignas(4096) std::atomic<std::uint64_t> tail;  ///< slots consumed by the consumer
     alignas(4096) std::array<RingSlot, ring_slots> slots;
+    alignas(4096) HitPages hits;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
@@ -78,6 +79,10 @@ tl::expected<RingMemory, int> RingMemory::adopt(int fd) noexcept {
         return tl::unexpected(base.error());
     }
     return RingMemory(fd, *base);
+}
+
+HitPages& RingMemory::hits() const noexcept {
+    return shared(base_).hits;
 }
 
 RingMemory::RingMemory(RingMemory&& other) noexcept

@@ -1,5 +1,6 @@
 #pragma once
-// The event ring: one producer (a worker), one consumer (the control process), in a sealed memfd.
+// The event ring: one producer (a worker), one consumer (the control process), in a sealed memfd; behind it
+// the worker's hit counters (event/hits.h), which the consumer only reads.
 //
 // Trust
 //   Neither side believes the other: the slot count is a compile-time constant, each side keeps its own index
@@ -14,6 +15,7 @@
 #include <span>
 #include <tl/expected.hpp>
 
+#include "dataplane/event/hits.h"
 #include "dataplane/event/record.h"
 #include "dataplane/event/sink.h"
 
@@ -40,6 +42,7 @@ class RingMemory {
     ~RingMemory();
     [[nodiscard]] int fd() const noexcept { return fd_; }
     [[nodiscard]] void* base() const noexcept { return base_; }
+    [[nodiscard]] HitPages& hits() const noexcept;
 
   private:
     RingMemory(int fd, void* base) noexcept : fd_(fd), base_(base) {}

@@ -26,20 +26,16 @@ void Inspector::Impl::syn_from_client(Packet& packet) noexcept {
     const std::uint16_t zone = policy_->zone_of(decoded.source);
     if (!policy_->reachable(zone, packet.what.service, now_ns_)) {
         const Decision decision = policy_->decide_connection(zone, packet.what.service, now_ns_);
-        const bool forwards = decision.mode == Mode::observe;
-        ++counters_.connections_refused[static_cast<std::size_t>(Reason::source_not_allowed)];
-        report_connection(packet, no_index, forwards ? EventAction::would_deny : EventAction::denied,
-                          Reason::source_not_allowed, decision.rule);
-        if (!forwards) {
-            if (decision.action != Action::drop) {
-                make(packet, {.sequence = 0,
-                              .acknowledgement = decoded.sequence + 1 + decoded.payload_bytes,
-                              .flags = tcp_flag::rst | tcp_flag::ack});
-            }
-            drop(packet, Reason::source_not_allowed);
+        if (!let_in(packet, Reason::source_not_allowed, decision)) {
             return;
         }
-        ++counters_.frames_would_drop[static_cast<std::size_t>(Reason::source_not_allowed)];
+    } else if (const Confinement how = limits_.confinement(decoded.source, now_ns_);
+               how != Confinement::none) {
+        const Mode mode =
+            how == Confinement::observed ? Mode::observe : policy_->mode_of(packet.what.service);
+        if (!let_in(packet, Reason::quarantined, {.action = policy_->default_action(), .mode = mode})) {
+            return;
+        }
     }
     HalfOpen& handshake = half_open_.claim(packet.key, now_seconds_);
     if ((handshake.flags & half_open_flag::client_syn) == 0 || handshake.client_isn != decoded.sequence) {
@@ -60,6 +56,26 @@ void Inspector::Impl::syn_from_client(Packet& packet) noexcept {
         return;
     }
     pass(packet);
+}
+
+bool Inspector::Impl::let_in(Packet& packet, Reason reason, const Decision& decision) noexcept {
+    const DecodedFrame& decoded = packet.decoded;
+    const bool forwards = decision.mode == Mode::observe;
+    hits_.count(decision.rule, reason == Reason::quarantined, now_ns_);
+    ++counters_.connections_refused[static_cast<std::size_t>(reason)];
+    report_connection(packet, no_index, forwards ? EventAction::would_deny : EventAction::denied, reason,
+                      decision.rule);
+    if (forwards) {
+        ++counters_.frames_would_drop[static_cast<std::size_t>(reason)];
+        return true;
+    }
+    if (decision.action != Action::drop) {
+        make(packet, {.sequence = 0,
+                      .acknowledgement = decoded.sequence + 1 + decoded.payload_bytes,
+                      .flags = tcp_flag::rst | tcp_flag::ack});
+    }
+    drop(packet, reason);
+    return false;
 }
 
 void Inspector::Impl::syn_ack_from_server(Packet& packet) noexcept {
@@ -264,6 +280,9 @@ std::uint32_t Inspector::Impl::new_flow(const FlowKey& key) noexcept {
             return no_index;
         }
     }
+    if (!given_.empty()) {
+        given_[index].rule = no_rule;
+    }
     hot(index).last_seen = now_seconds_;
     cold(index).incarnation = ++incarnation_;
     return index;
@@ -291,6 +310,7 @@ std::uint32_t Inspector::Impl::establish(Packet& packet, HalfOpen& handshake) no
         cold(index).phase = RequestPhase::opaque;
         const Decision decision = policy_->decide_connection(flow.zone, flow.service, now_ns_);
         if (decision.action == Action::allow) {
+            hits_.count(decision.rule, false, now_ns_);
             report_connection(packet, index, EventAction::allowed, Reason::none, decision.rule);
         }
     }

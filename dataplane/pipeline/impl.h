@@ -6,6 +6,7 @@
 //   client.cpp      segments of the client: acceptance, the in-order gate, retransmissions
 //   requests.cpp    the client's byte stream read as HTTP requests, and the verdict on each
 //   server.cpp      segments of the server: acknowledgements, windows, answers
+//   limits.cpp      the rules' limits, quarantines
 //   cut.cpp         the end of a connection: ours (reset, 401, 403) and theirs
 //   report.cpp      events
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "dataplane/flow/half_open.h"
 #include "dataplane/flow/reassembly.h"
 #include "dataplane/flow/table.h"
+#include "dataplane/limits/limiter.h"
 #include "dataplane/packet/decode.h"
 #include "dataplane/pipeline/classify.h"
 #include "dataplane/pipeline/inspector.h"
@@ -96,6 +98,8 @@ class Inspector::Impl {
     void fetch_records(Packet& packet) const noexcept;  ///< of its flow; gives it its hint
     void fetch_chained(Packet& packet) const noexcept;  ///< what hangs on them, or where else they may be
     void process(Packet& packet) noexcept;
+    /// TLS may pass unread: the service says so, and some rule, not only a health check, lets the source in.
+    [[nodiscard]] bool tls_allowed(std::uint32_t index) const noexcept;
     /// Whose mode it is that counts for this packet.
     void set_mode(const Packet& packet) noexcept;
     void resolve_direction(Packet& packet) noexcept;
@@ -119,6 +123,8 @@ class Inspector::Impl {
 
     // handshake.cpp
     void syn_from_client(Packet& packet) noexcept;
+    /// False: the SYN is refused, the packet is done with.
+    [[nodiscard]] bool let_in(Packet& packet, Reason reason, const Decision& decision) noexcept;
     void syn_ack_from_server(Packet& packet) noexcept;
     void client_without_flow(Packet& packet) noexcept;
     void server_without_flow(Packet& packet) noexcept;
@@ -171,6 +177,16 @@ class Inspector::Impl {
     void read_answers(const Packet& packet, std::uint32_t index, std::span<const std::byte> bytes) noexcept;
     void answered(const Packet* packet, std::uint32_t index, bool complete) noexcept;
     void server_fin_read(const Packet& packet, std::uint32_t index) noexcept;
+
+    // limits.cpp
+    [[nodiscard]] bool is_shut_out(const Packet& packet, std::uint32_t index,
+                                   Decision& decision) const noexcept;
+    void count_failure(const Packet& packet, std::uint16_t rule, Decision& decision) noexcept;
+    void hold_to_limits(const Packet& packet, std::uint32_t index, const RequestView& request,
+                        Decision& decision) noexcept;
+    void begin_charging(const Packet& packet, std::uint32_t index, const RequestView& request,
+                        std::uint16_t rule) noexcept;
+    void charge_answer(std::uint32_t index, bool ends) noexcept;
 
     // cut.cpp
     struct Cut {
@@ -232,6 +248,17 @@ class Inspector::Impl {
     RetainedPool retained_;
     OpenHeads heads_;
     CredentialCache credentials_;
+    Limiter limits_;
+    HitCounter hits_;
+    /// Whose answer is on its way to whom, and how much of it was charged.
+    struct Given {
+        IpAddress source;
+        std::uint64_t charged = 0;  ///< bytes
+        std::uint32_t generation = 0;
+        std::uint16_t rule = no_rule;  ///< no_rule: nothing is charged
+        std::uint16_t identity = no_identity;
+    };
+    std::vector<Given> given_;  ///< [flow]; empty where no rule limits bytes
     PatternScratch patterns_;
     std::unique_ptr<Reassembler> reassembler_;  ///< null where the policy refuses fragments
     Counters counters_;

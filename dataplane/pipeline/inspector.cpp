@@ -85,6 +85,9 @@ Inspector::Impl::Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& e
       heads_(policy_->limits().open_heads, policy_->limits().head.head_bytes + 2),
       credentials_(policy_->limits().credentials, policy_->parts().identity_names.size(),
                    options.credential_key, options.verifier),
+      limits_(*policy_, options.credential_key),
+      hits_(options.hits, policy_->generation()),
+      given_(limits_.counts_bytes() ? policy_->limits().flows : 0),
       patterns_(policy_->parts().patterns, policy_->limits().head.line_bytes),
       // Observe mode forwards every frame as it came.
       reassembler_(policy_->parts().reassemble_fragments && policy_->enforces_anything()
@@ -96,7 +99,8 @@ Inspector::Impl::Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& e
 std::size_t Inspector::Impl::memory_bytes() const noexcept {
     return table_.memory_bytes() + std::size_t{policy_->limits().flows} * sizeof(HalfOpen) +
            held_.memory_bytes() + retained_.memory_bytes() + heads_.memory_bytes() +
-           credentials_.memory_bytes() + patterns_.memory_bytes() + packets_.capacity() * sizeof(Packet) +
+           credentials_.memory_bytes() + limits_.memory_bytes() + given_.capacity() * sizeof(Given) +
+           patterns_.memory_bytes() + packets_.capacity() * sizeof(Packet) +
            (reassembler_ ? reassembler_->memory_bytes() : 0);
 }
 
@@ -423,6 +427,13 @@ void Inspector::Impl::sweep() noexcept {
     counters_.flows = table_.size();
     counters_.half_open_evicted = half_open_.evicted();
     counters_.credential_checks = credentials_.checks();
+    if (limits_.active()) {
+        limits_.sweep(now_ns_);
+        counters_.quarantined = limits_.quarantined();
+        counters_.quarantines = limits_.counts().quarantines;
+        counters_.quarantines_lost = limits_.counts().quarantines_lost;
+        counters_.limits_forgotten = limits_.buckets_evicted();
+    }
 }
 
 }  // namespace springlatch

@@ -23,6 +23,7 @@
 
 #include "dataplane/credentials/cache.h"
 #include "dataplane/event/counters.h"
+#include "dataplane/event/hits.h"
 #include "dataplane/event/sink.h"
 #include "dataplane/flow/key.h"
 #include "dataplane/policy/compiled.h"
@@ -90,7 +91,8 @@ struct InspectorOptions {
     HashSecret secret;                       ///< random at start; fixed in replays so that they repeat
     SipKey credential_key;                   ///< likewise; the same for all workers, who share answers
     CredentialVerifier* verifier = nullptr;  ///< not owned; null: no credentials can be verified
-    bool verify_checksums = true;            ///< false: captures taken on a sender with checksum offload
+    HitPages* hits = nullptr;      ///< of this worker alone, not owned; null: rules' hits are not counted
+    bool verify_checksums = true;  ///< false: captures taken on a sender with checksum offload
     bool sides_by_service =
         false;  ///< replay: a frame is from inside if it comes from a service, whatever port it arrived on
     std::uint32_t packet_bytes_max = 65535;  ///< IP packets longer than this are not made out of fragments

@@ -22,6 +22,7 @@ struct Reply {
     }
     switch (reason) {
         case Reason::rate_limited:
+        case Reason::quarantined:
             return "429 Too Many Requests";
         case Reason::credentials_unchecked:
             return "503 Service Unavailable";
@@ -83,6 +84,7 @@ bool has_reply(Reason reason) noexcept {
         case Reason::rate_limited:
         case Reason::credentials_unchecked:
         case Reason::patched:
+        case Reason::quarantined:
             return true;
         default:
             return false;

@@ -224,7 +224,7 @@ Inspector::Impl::StreamResult Inspector::Impl::read_head(Packet& packet, std::ui
             if (appended < bytes.size()) {
                 return refuse_head(packet, index, *head, whole, http::HeadFault::head_too_large);
             }
-            if (may_become_tls(whole.front()) && !policy_->parts().services[hot(index).service].tls_allowed) {
+            if (may_become_tls(whole.front()) && !tls_allowed(index)) {
                 return refuse_head(packet, index, *head, whole, http::HeadFault::tls);
             }
             if (state.head == no_index) {
@@ -278,6 +278,10 @@ Decision Inspector::Impl::decide(const Packet& packet, std::uint32_t index, Requ
                                  std::span<const std::byte> bytes) noexcept {
     const FlowHot& flow = hot(index);
     const http::HeadState& head = *request.head;
+    Decision decision;
+    if (limits_.active() && is_shut_out(packet, index, decision)) {
+        return decision;
+    }
     PatternQuestion texts(patterns_, request.path, request.query,
                           {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     RequestFacts facts{.method = head.method,
@@ -287,12 +291,15 @@ Decision Inspector::Impl::decide(const Packet& packet, std::uint32_t index, Requ
                        .flags = request.meaning.flags,
                        .endpoint = request.meaning.endpoint,
                        .texts = &texts};
-    Decision decision = policy_->decide(flow.zone, flow.service, facts);
+    decision = policy_->decide(flow.zone, flow.service, facts);
     if (!decision.needs_verification) {
         return decision;
     }
-    const Finding found = credentials_.find(
-        bytes.subspan(head.authorization.offset, head.authorization.bytes), packet.decoded.source, now_ns_);
+    const std::uint16_t rule = decision.unverified_rule;
+    const bool may_fail = !limits_.active() || limits_.may_fail(rule, packet.decoded.source, now_ns_);
+    const Finding found =
+        credentials_.find(bytes.subspan(head.authorization.offset, head.authorization.bytes),
+                          packet.decoded.source, now_ns_, may_fail);
     decision.action = policy_->default_action();
     decision.mode = policy_->mode_of(flow.service);
     switch (found.standing) {
@@ -301,6 +308,9 @@ Decision Inspector::Impl::decide(const Packet& packet, std::uint32_t index, Requ
             return decision;
         case Standing::rate_limited:
             decision.reason = Reason::rate_limited;
+            if (!may_fail) {
+                count_failure(packet, rule, decision);
+            }
             break;
         case Standing::unchecked:
             decision.reason = Reason::credentials_unchecked;
@@ -310,7 +320,11 @@ Decision Inspector::Impl::decide(const Packet& packet, std::uint32_t index, Requ
             facts.verification =
                 found.standing == Standing::accepted ? Verification::accepted : Verification::refused;
             facts.identity = request.identity = found.identity;
-            return policy_->decide(flow.zone, flow.service, facts);
+            decision = policy_->decide(flow.zone, flow.service, facts);
+            if (found.standing == Standing::refused && decision.action != Action::allow && limits_.active()) {
+                count_failure(packet, rule, decision);
+            }
+            return decision;
     }
     decision.needs_verification = false;
     return decision;
@@ -332,6 +346,11 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
         decision.action = policy_->default_action();
         decision.reason = Reason::body_not_allowed;
     }
+    if (limits_.active()) {
+        hold_to_limits(packet, index, request, decision);
+    }
+    hits_.count(decision.rule,
+                decision.reason == Reason::rate_limited || decision.reason == Reason::quarantined, now_ns_);
     const auto next_number = static_cast<std::uint16_t>(state.requests + 1U);
     const std::uint64_t request_bytes = result.bytes + (result.lf_pending ? 1U : 0U) + head.content_length;
     if (packet.verdict != nullptr) {
@@ -374,6 +393,7 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
     if (decision.without_credentials) {
         flow.flags |= flow_flag::awaits_answer;
     }
+    begin_charging(packet, index, request, decision.rule);
     state.body_left = head.content_length;
     state.chunk_phase = not_chunked;
     if (head.framing == http::BodyFraming::chunked) {
@@ -387,6 +407,12 @@ Inspector::Impl::StreamResult Inspector::Impl::judge(Packet& packet, std::uint32
     return {};
 }
 
+bool Inspector::Impl::tls_allowed(std::uint32_t index) const noexcept {
+    const FlowHot& flow = table_.hot(index);
+    return policy_->parts().services[flow.service].tls_allowed &&
+           policy_->reachable_by_rule(flow.zone, flow.service, now_ns_);
+}
+
 Inspector::Impl::StreamResult Inspector::Impl::refuse_head(Packet& packet, std::uint32_t index,
                                                            const http::HeadState& head,
                                                            std::span<const std::byte> bytes,
@@ -394,7 +420,7 @@ Inspector::Impl::StreamResult Inspector::Impl::refuse_head(Packet& packet, std::
     FlowHot& flow = hot(index);
     FlowCold& state = cold(index);
     const bool first_bytes = state.requests == 0;
-    if (fault == http::HeadFault::tls && first_bytes && policy_->parts().services[flow.service].tls_allowed) {
+    if (fault == http::HeadFault::tls && first_bytes && tls_allowed(index)) {
         close_head(index);
         state.phase = RequestPhase::opaque;
         flow.client_gate = packet.end();

@@ -117,6 +117,7 @@ void Inspector::Impl::read_server(Packet& packet, std::uint32_t index) noexcept 
             state.response.given += std::min(static_cast<std::uint32_t>(seq::distance(flow.server_read, end)),
                                              packet.decoded.payload_bytes);
             flow.server_read = end;
+            charge_answer(index, false);
             return;
         }
         const std::int32_t gap = seq::distance(flow.server_read, packet.decoded.sequence);
@@ -131,6 +132,7 @@ void Inspector::Impl::read_server(Packet& packet, std::uint32_t index) noexcept 
             read_answers(packet, index, packet.payload().subspan(static_cast<std::size_t>(-gap)));
         }
     }
+    charge_answer(index, false);
     if ((flow.flags & flow_flag::server_fin) != 0 && flow.server_read == flow.server_high - 1) {
         server_fin_read(packet, index);
     }
@@ -179,6 +181,7 @@ void Inspector::Impl::read_answers(const Packet& packet, std::uint32_t index,
 /// The oldest request that is out has its answer, or (complete = false) will never have it.
 void Inspector::Impl::answered(const Packet* packet, std::uint32_t index, bool complete) noexcept {
     FlowCold& state = cold(index);
+    charge_answer(index, true);
     EventRecord event = record(EventKind::response, packet, index);
     const auto number = static_cast<std::uint16_t>(state.requests - state.in_flight + 1U);
     event.request_number = number == 0 ? 0x1'0000U : number;

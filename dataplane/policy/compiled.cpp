@@ -20,9 +20,13 @@ IpAddress previous(const IpAddress& address) noexcept {
     return {address.high - (address.low == 0 ? 1U : 0U), address.low - 1};
 }
 
+bool includes(const std::vector<std::uint16_t>& sorted, std::uint16_t index) noexcept {
+    return std::binary_search(sorted.begin(), sorted.end(), index);
+}
+
 /// A list that is empty names everything.
 bool names(const std::vector<std::uint16_t>& sorted, std::uint16_t index) noexcept {
-    return sorted.empty() || std::binary_search(sorted.begin(), sorted.end(), index);
+    return sorted.empty() || includes(sorted, index);
 }
 
 bool well_formed(http::Credentials credentials) noexcept {
@@ -135,6 +139,12 @@ CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_
     for (const Service& service : parts_.services) {
         has_service_modes_ = has_service_modes_ || service.mode.has_value();
         service_modes_.push_back(service.mode.value_or(parts_.mode));
+    }
+    health_checks_.resize(parts_.services.size());
+    for (std::size_t i = 0; i < parts_.health_checks.size(); ++i) {
+        for (const std::uint16_t service : parts_.health_checks[i].services) {
+            health_checks_[service].push_back(static_cast<std::uint16_t>(i));
+        }
     }
     const auto enforces = [&](std::uint16_t service) { return service_modes_[service] == Mode::enforce; };
     for (const std::vector<std::uint16_t>& set : sets.sets) {
@@ -253,6 +263,16 @@ std::span<const std::uint16_t> CompiledPolicy::candidates(std::uint16_t zone,
 
 bool CompiledPolicy::reachable(std::uint16_t zone, std::uint16_t service,
                                std::uint64_t now_ns) const noexcept {
+    const auto lets_in = [&](std::uint16_t check) {
+        return includes(parts_.health_checks[check].zones, zone);
+    };
+    return reachable_by_rule(zone, service, now_ns) ||
+           (service < health_checks_.size() &&
+            std::any_of(health_checks_[service].begin(), health_checks_[service].end(), lets_in));
+}
+
+bool CompiledPolicy::reachable_by_rule(std::uint16_t zone, std::uint16_t service,
+                                       std::uint64_t now_ns) const noexcept {
     for (const std::uint16_t index : candidates(zone, service)) {
         const Rule& rule = parts_.rules[index];
         if (conditions_[index].expires_ns <= now_ns) {
@@ -366,6 +386,18 @@ const Patch* CompiledPolicy::patch_for(const RequestFacts& facts) const noexcept
     return nullptr;
 }
 
+const HealthCheck* CompiledPolicy::health_check_for(std::uint16_t zone, std::uint16_t service,
+                                                    const RequestFacts& facts) const noexcept {
+    for (const std::uint16_t index : health_checks_[service]) {
+        const HealthCheck& check = parts_.health_checks[index];
+        if (check.method == facts.method && check.path == facts.texts->path() &&
+            check.query == facts.texts->query() && includes(check.zones, zone)) {
+            return &check;
+        }
+    }
+    return nullptr;
+}
+
 Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
                                 const RequestFacts& facts) const noexcept {
     if (!parts_.patches.empty() && facts.texts != nullptr) {
@@ -378,9 +410,17 @@ Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
     }
     const bool malformed = facts.credentials == http::Credentials::malformed;
     const bool has_credentials = well_formed(facts.credentials);
+    if (!malformed && facts.texts != nullptr && service < health_checks_.size()) {
+        if (const HealthCheck* const check = health_check_for(zone, service, facts)) {
+            const auto place = static_cast<std::size_t>(check - parts_.health_checks.data());
+            // As without credentials: nothing but the probe itself, so no body and nothing behind it.
+            return {Action::allow, Reason::none, static_cast<std::uint16_t>(parts_.rules.size() + place),
+                    mode_of(service), true};
+        }
+    }
     bool anybody_asked = false;
     bool credentials_would_help = false;
-    bool refused = false;
+    std::uint16_t unverified = no_rule;
     for (const std::uint16_t index : candidates(zone, service)) {
         const Conditions& wanted = conditions_[index];
         if (wanted.expires_ns <= facts.time_ns) {
@@ -394,9 +434,11 @@ Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
         const Rule& rule = parts_.rules[index];
         if (rule.credentials == CredentialNeed::verified) {
             if (facts.verification == Verification::unknown) {
-                return {.needs_verification = true};
+                return {.needs_verification = true, .unverified_rule = index};
             }
-            refused |= facts.verification == Verification::refused;
+            if (facts.verification == Verification::refused && unverified == no_rule) {
+                unverified = index;
+            }
             if (facts.verification == Verification::refused || !names(rule.identities, facts.identity)) {
                 continue;
             }
@@ -419,10 +461,13 @@ Decision CompiledPolicy::decide(std::uint16_t zone, std::uint16_t service,
         reason = Reason::source_not_allowed;
     } else if (!has_credentials && credentials_would_help) {
         reason = Reason::no_credentials;
-    } else if (refused) {
+    } else if (unverified != no_rule) {
         reason = Reason::bad_credentials;
     }
-    return {parts_.default_action, reason, no_rule, mode_of(service), false};
+    return {.action = parts_.default_action,
+            .reason = reason,
+            .mode = mode_of(service),
+            .unverified_rule = unverified};
 }
 
 elasticsearch::Meaning CompiledPolicy::meaning_of(http::Method method, std::string_view path) const noexcept {

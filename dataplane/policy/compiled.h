@@ -53,6 +53,9 @@ struct Decision {
     bool without_credentials =
         false;  ///< allowed by an `any` rule to a request that carries no well-formed credentials
     bool needs_verification = false;  ///< nothing is decided: ask again with the value's verification
+    /// The first `verified` rule whose every other condition holds, where the value is not known
+    /// (needs_verification) or was refused.
+    std::uint16_t unverified_rule = no_rule;
 };
 
 /// A condition of a rule, in the order in which decide() looks at them.
@@ -122,8 +125,12 @@ class CompiledPolicy {
     /// True if some rule could let something through from this zone to this service: it allows, or it denies
     /// in observe mode, and no rule before it denies everything from there. If not, a SYN is refused with
     /// source_not_allowed. For a `tcp` service this is the whole judgement: decide_connection() agrees.
+    /// A health check lets a zone in as a rule does, though only for itself: reachable_by_rule() leaves it
+    /// out.
     [[nodiscard]] bool reachable(std::uint16_t zone, std::uint16_t service,
                                  std::uint64_t now_ns) const noexcept;
+    [[nodiscard]] bool reachable_by_rule(std::uint16_t zone, std::uint16_t service,
+                                         std::uint64_t now_ns) const noexcept;
 
     /// For a `tcp` service: the first rule for this zone and service decides, else `default`.
     /// For an `elasticsearch` service, for what never became a request: always a denial (P2), with action and
@@ -136,7 +143,8 @@ class CompiledPolicy {
     /// `present` holds for Basic, Bearer and ApiKey, `any` for all, `verified` if the value is accepted and
     /// is one of the rule's identities'; where that is not known and matters, the answer is
     /// needs_verification. A rule past its time is none. In front of the rules stand the patches: what one of
-    /// them knows is denied with `patched`, whatever its credentials. Malformed credentials are never
+    /// them knows is denied with `patched`, whatever its credentials; then the health checks, for requests
+    /// whose credentials are not malformed. Malformed credentials are never
     /// accepted, not even by `any`: whatever the rules say, the request is denied with malformed_credentials
     /// (with the action of the rule that decided, if that denies). Reason of a denial by a rule:
     /// operation_not_allowed if it has a condition on what is asked (methods, operations, apis, flags,
@@ -183,6 +191,8 @@ class CompiledPolicy {
     [[nodiscard]] Unmet unmet_by_request(std::uint16_t index, const RequestFacts& facts) const noexcept;
     [[nodiscard]] Unmet unmet_further(const Rule& rule, const RequestFacts& facts) const noexcept;
     [[nodiscard]] const Patch* patch_for(const RequestFacts& facts) const noexcept;
+    [[nodiscard]] const HealthCheck* health_check_for(std::uint16_t zone, std::uint16_t service,
+                                                      const RequestFacts& facts) const noexcept;
 
     /// What is asked of a rule first, close together: a request may have to pass thousands.
     struct Conditions {
@@ -199,9 +209,10 @@ class CompiledPolicy {
     std::vector<Conditions> conditions_;  ///< [rule]
     bool expires_ = false;
     bool has_service_modes_ = false;
-    Mode unknown_mode_ = Mode::observe;  ///< of what has no protected address
-    std::vector<Mode> service_modes_;    ///< [service]
-    std::vector<Mode> address_modes_;    ///< [set of services at an address]
+    Mode unknown_mode_ = Mode::observe;                      ///< of what has no protected address
+    std::vector<Mode> service_modes_;                        ///< [service]
+    std::vector<std::vector<std::uint16_t>> health_checks_;  ///< [service]: their indices
+    std::vector<Mode> address_modes_;                        ///< [set of services at an address]
     std::vector<std::uint64_t>
         service_ports_;  ///< a bit a port: most frames' other end is told apart by this alone
     struct Listener {

@@ -64,6 +64,7 @@ enum class Reason : std::uint8_t {
     credentials_unchecked,  ///< nobody could check them, or not in time
     fragment_timeout,       ///< not all fragments of a datagram came in time
     patched,                ///< a virtual patch knows the request as an exploit
+    quarantined,            ///< its source or identity went above a rule's limit and is shut out for a time
     count_                  ///< not a reason
 };
 
@@ -118,7 +119,8 @@ inline constexpr std::array<std::string_view, reason_count> reason_names = {"non
                                                                             "credentials_pending",
                                                                             "credentials_unchecked",
                                                                             "fragment_timeout",
-                                                                            "patched"};
+                                                                            "patched",
+                                                                            "quarantined"};
 
 /// The name operators see; "unknown" for a value that is no reason.
 [[nodiscard]] constexpr std::string_view name_of(Reason reason) noexcept {

@@ -88,6 +88,12 @@ const std::map<Reason, Scenario>& scenarios() {
              s.parts.rules[0].methods = 1U << static_cast<unsigned>(http::Method::get);
              s.open().client(request("DELETE /a", auth));
          }},
+        {Reason::quarantined,
+         [](Scene& s) {
+             s.parts.rules[0].limits = {{.most = 1, .within_seconds = 60, .quarantine_seconds = 60}};
+             s.open().client(with_credentials);
+             s.open().client(with_credentials);
+         }},
         {Reason::patched,
          [](Scene& s) {
              s.parts.patterns.queries = *PatternSet::compile({"script"}, Extent::anywhere);
