@@ -20,6 +20,7 @@
 #include "control/api/status.h"
 #include "control/credentials/check_pool.h"
 #include "control/ingest/ingest.h"
+#include "control/store/hit_store.h"
 #include "control/store/store.h"
 
 namespace springlatch::control {
@@ -86,14 +87,22 @@ class StopSignals {
         return fail(options.socket + ": its folder cannot be made; make " + folder +
                     " or give another --socket");
     }
+    const auto hits = HitStore::open(options.store);
+    if (!hits) {
+        return fail(hits.error());
+    }
     CheckPool checks(identities, CheckTime::now);
-    const auto ingest = Ingest::listen(options.socket, names, **store, &checks);
+    const auto ingest = Ingest::listen(options.socket, names, **store, &checks, hits->get());
     if (!ingest) {
         return fail(ingest.error());
     }
     const auto server = ApiServer::start(
         options.listen,
-        {.metrics = [&] { return metrics_text((*ingest)->snapshot(), (*store)->state(), unix_ns()); },
+        {.metrics =
+             [&] {
+                 return metrics_text((*ingest)->snapshot(), (*store)->state(), unix_ns(),
+                                     read_hits(options.store).value_or(std::vector<RuleHitsTotal>{}));
+             },
          .status = [&] { return status_json((*ingest)->snapshot(), (*store)->state(), names, unix_ns()); },
          .store = options.store});
     if (!server) {

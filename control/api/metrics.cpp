@@ -49,6 +49,17 @@ class Families {
             }
         });
     }
+    void by_rule(const std::vector<RuleHitsTotal>& rules) {
+        const auto each = [&](const char* name, const char* help, std::uint64_t HitCount::*member) {
+            MetricFamily& family = begin(MetricType::Counter, name, help);
+            for (const RuleHitsTotal& rule : rules) {
+                add_sample(family, {{"rule", rule.rule}}, static_cast<double>(rule.count.*member));
+            }
+        };
+        each("rule_hits_total", "Requests (of tcp services: connections) that the rule decided",
+             &HitCount::hits);
+        each("rule_limited_total", "Of them denied by a limit or a quarantine", &HitCount::limited);
+    }
     [[nodiscard]] std::string text() const { return prometheus::TextSerializer{}.Serialize(families_); }
 
   private:
@@ -115,6 +126,15 @@ void add_data_plane(Families& families) {
     families.by_worker(MetricType::Counter, "credential_checks_asked_total",
                        "Credential values that the data plane asked about, repeated ones included",
                        &Counters::credential_checks);
+    families.by_worker(MetricType::Gauge, "quarantined", "Sources and identities shut out now",
+                       &Counters::quarantined);
+    families.by_worker(MetricType::Counter, "quarantines_total", "Quarantines begun or prolonged",
+                       &Counters::quarantines);
+    families.by_worker(MetricType::Counter, "quarantines_lost_total", "Quarantines that found no place",
+                       &Counters::quarantines_lost);
+    families.by_worker(MetricType::Counter, "limits_forgotten_total",
+                       "Accounts of a rule's limit given up for newer ones before their time",
+                       &Counters::limits_forgotten);
     families.by_worker(MetricType::Counter, "data_plane_events_total",
                        "Events the data plane had to tell, lost ones included", &Counters::events);
     families.by_worker(MetricType::Counter, "data_plane_events_lost_total",
@@ -124,7 +144,8 @@ void add_data_plane(Families& families) {
 
 }  // namespace
 
-std::string metrics_text(const Snapshot& told, const StoreState& store, std::uint64_t now_ns) {
+std::string metrics_text(const Snapshot& told, const StoreState& store, std::uint64_t now_ns,
+                         const std::vector<RuleHitsTotal>& rules) {
     const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
     Families families(told);
     families.single(MetricType::Gauge, "data_plane_connected", "1 if a data plane is connected",
@@ -170,6 +191,7 @@ std::string metrics_text(const Snapshot& told, const StoreState& store, std::uin
                     "Credential values of a data plane that runs another policy",
                     number(told.checks.unavailable));
     add_data_plane(families);
+    families.by_rule(rules);
     return families.text();
 }
 

@@ -18,6 +18,8 @@
 
 #include "config/time_text.h"
 #include "control/api/ecs.h"
+#include "control/api/rules_json.h"
+#include "control/store/hit_store.h"
 #include "control/store/store.h"
 #include "dataplane/policy/reason.h"
 
@@ -152,9 +154,11 @@ struct ApiServer::Handler {
             (!header("Content-Length").empty() && header("Content-Length") != "0")) {
             return refusal(MHD_HTTP_CONTENT_TOO_LARGE, "no request body is accepted");
         }
-        const bool known = url == "/metrics" || url == "/api/v1/status" || url == "/api/v1/events";
+        const bool known =
+            url == "/metrics" || url == "/api/v1/status" || url == "/api/v1/events" || url == "/api/v1/rules";
         if (!known) {
-            return refusal(MHD_HTTP_NOT_FOUND, "there are /metrics, /api/v1/status and /api/v1/events");
+            return refusal(MHD_HTTP_NOT_FOUND,
+                           "there are /metrics, /api/v1/status, /api/v1/rules and /api/v1/events");
         }
         if (method != "GET" && method != "HEAD") {
             return refusal(MHD_HTTP_METHOD_NOT_ALLOWED, "allowed are GET and HEAD");
@@ -176,6 +180,11 @@ struct ApiServer::Handler {
         }
         if (!arguments.empty()) {
             return refusal(MHD_HTTP_BAD_REQUEST, "there are no parameters here");
+        }
+        if (url == "/api/v1/rules") {
+            const auto rules = read_hits(server.sources_.store);
+            return rules ? Reply{.body = rules_json(*rules)}
+                         : refusal(MHD_HTTP_SERVICE_UNAVAILABLE, rules.error());
         }
         return url == "/metrics" ? Reply{.code = MHD_HTTP_OK,
                                          .type = "text/plain; version=0.0.4; charset=utf-8",

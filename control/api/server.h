@@ -1,6 +1,6 @@
 #pragma once
-// The HTTP server of springlatchd: /metrics, /api/v1/status, /api/v1/events. Loopback only, GET and HEAD
-// only.
+// The HTTP server of springlatchd: /metrics, /api/v1/status, /api/v1/rules, /api/v1/events. Loopback only,
+// GET and HEAD only.
 //
 // Limits: 64 connections, 10 s without progress, 16 KiB of memory and no request body a connection; a query
 // of the store that takes longer than two seconds is given up.

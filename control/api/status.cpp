@@ -90,6 +90,10 @@ std::string status_json(const Snapshot& told, const StoreState& store, const Nam
                                  {"refused", told.checks.refused},
                                  {"overloaded", told.checks.overloaded},
                                  {"unavailable", told.checks.unavailable}};
+    json["quarantines"] = {{"held", sum.quarantined},
+                           {"begun", sum.quarantines},
+                           {"no_place", sum.quarantines_lost},
+                           {"accounts_forgotten", sum.limits_forgotten}};
     json["store"] = {{"recording", !store.failing},
                      {"stored", store.stored},
                      {"not_stored", store.not_stored},

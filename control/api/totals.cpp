@@ -30,6 +30,10 @@ void add(Counters& sum, const Counters& part) {
     sum.flows_evicted += part.flows_evicted;
     sum.half_open_evicted += part.half_open_evicted;
     sum.credential_checks += part.credential_checks;
+    sum.quarantined += part.quarantined;
+    sum.quarantines += part.quarantines;
+    sum.quarantines_lost += part.quarantines_lost;
+    sum.limits_forgotten += part.limits_forgotten;
     sum.events += part.events;
     sum.events_lost += part.events_lost;
 }

@@ -11,6 +11,7 @@
 #include "config/secrets.h"
 #include "config/time_text.h"
 #include "control/api/ecs.h"
+#include "control/cli/hits.h"
 #include "control/cli/policy_diff.h"
 #include "control/cli/policy_explain.h"
 #include "control/cli/policy_lint.h"
@@ -158,6 +159,8 @@ struct QueryOptions {
     add_policy_explain(*policy_command, code);
     add_policy_test(*policy_command, code);
     add_policy_diff(*policy_command, code);
+
+    add_hits(*policy_command, code);
 
     SecretOptions hashing;
     CLI::App* secret_command = app.add_subcommand(

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t batch_slots = 4096;
 constexpr std::uint64_t hello_timeout_ns = 2'000'000'000;
+constexpr std::uint64_t hits_every_ns = 1'000'000'000;
 constexpr std::uint64_t publish_every_ns = 50'000'000;
 /// Rounds of one batch a worker in one step, so that a flood cannot keep messages from being read.
 constexpr int drain_rounds_max = 16;
@@ -78,7 +79,8 @@ std::size_t Ingest::RequestKeyHash::operator()(const RequestKey& key) const noex
 }
 
 tl::expected<std::unique_ptr<Ingest>, std::string> Ingest::listen(const std::string& path, Names names,
-                                                                  Store& store, CheckPool* checks) {
+                                                                  Store& store, CheckPool* checks,
+                                                                  HitStore* hits) {
     const auto address = address_of(path);
     if (!address) {
         return tl::unexpected(address.error());
@@ -100,18 +102,20 @@ tl::expected<std::unique_ptr<Ingest>, std::string> Ingest::listen(const std::str
         }
         return tl::unexpected(path + ": the socket cannot be made: " + std::strerror(error));
     }
-    return std::unique_ptr<Ingest>(new Ingest(path, fd, std::move(names), store, checks));
+    return std::unique_ptr<Ingest>(new Ingest(path, fd, std::move(names), store, checks, hits));
 }
 
-Ingest::Ingest(std::string path, int listen_fd, Names names, Store& store, CheckPool* checks)
+Ingest::Ingest(std::string path, int listen_fd, Names names, Store& store, CheckPool* checks, HitStore* hits)
     : path_(std::move(path)),
       listen_fd_(listen_fd),
       names_(std::move(names)),
       store_(store),
       checks_(checks),
+      hits_(hits),
       batch_(batch_slots) {}
 
 Ingest::~Ingest() {
+    take_hits();
     if (fd_ >= 0) {
         close(fd_);
     }
@@ -138,6 +142,10 @@ std::size_t Ingest::step(int timeout_ms) {
     send_answers();
     const std::uint64_t now = monotonic_ns();
     store_.tick(now);
+    if (now - hits_taken_ns_ >= hits_every_ns) {
+        hits_taken_ns_ = now;
+        take_hits();
+    }
     stale_ = stale_ || taken > 0 || ready > 0;
     if (stale_ && (taken == 0 || now - published_ns_ > publish_every_ns)) {
         stale_ = false;
@@ -259,10 +267,17 @@ bool Ingest::take_hello(const HelloMessage& hello, std::vector<int>& fds) {
         statuses_.assign(hello.header.workers, {});
     }
     statuses_.resize(hello.header.workers);
+    take_hits();  // of the workers that were here before
     workers_ = std::move(workers);
     hello_ = hello;
     known_ = true;
     greeted_ = true;
+    std::vector<std::string> rules;
+    for (std::size_t i = 0; fits && i < names_.policy()->rule_ids(); ++i) {
+        rules.push_back(names_.rule(static_cast<std::uint16_t>(i)));
+    }
+    hits_.begin(hello.start_ns, hello.policy_generation, hello.policy_sha256, std::move(rules),
+                now_ns<std::chrono::system_clock>());
     if (!fits && names_.has_policy()) {
         std::fprintf(
             stderr,
@@ -338,6 +353,15 @@ void Ingest::send_answers() {
     }
 }
 
+void Ingest::take_hits() {
+    std::vector<const HitPages*> pages;
+    pages.reserve(workers_.size());
+    for (const Worker& worker : workers_) {
+        pages.push_back(&worker.memory.hits());
+    }
+    hits_.take(pages);
+}
+
 void Ingest::disconnect(const char* why) {
     if (why != nullptr) {
         ++connections_refused_;
@@ -349,6 +373,7 @@ void Ingest::disconnect(const char* why) {
     // still be writing.
     for (int i = 0; i < 64 && drain() > 0; ++i) {
     }
+    take_hits();
 }
 
 std::size_t Ingest::drain() {

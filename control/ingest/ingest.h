@@ -23,6 +23,7 @@
 
 #include "control/credentials/check_pool.h"
 #include "control/ingest/aggregates.h"
+#include "control/ingest/hit_taker.h"
 #include "control/ingest/joiner.h"
 #include "control/ingest/names.h"
 #include "control/store/store.h"
@@ -60,9 +61,11 @@ inline constexpr std::size_t unanswered_max = 1U << 18U;
 class Ingest {
   public:
     /// Makes the socket (mode 0600); a stale one is replaced, a live one is left alone. Error: one line.
-    /// `checks`: who answers the data plane's questions about credentials; null: nobody can.
+    /// `checks`: who answers the data plane's questions about credentials; null: nobody can. `hits`: where
+    /// the rules' hits are kept; null: nowhere.
     [[nodiscard]] static tl::expected<std::unique_ptr<Ingest>, std::string> listen(
-        const std::string& path, Names names, Store& store, CheckPool* checks = nullptr);
+        const std::string& path, Names names, Store& store, CheckPool* checks = nullptr,
+        HitStore* hits = nullptr);
     ~Ingest();
     Ingest(const Ingest&) = delete;
     Ingest& operator=(const Ingest&) = delete;
@@ -88,13 +91,14 @@ class Ingest {
         std::size_t operator()(const RequestKey& key) const noexcept;
     };
 
-    Ingest(std::string path, int listen_fd, Names names, Store& store, CheckPool* checks);
+    Ingest(std::string path, int listen_fd, Names names, Store& store, CheckPool* checks, HitStore* hits);
     void accept_one();
     void read_messages();
     [[nodiscard]] bool take_hello(const HelloMessage& hello, std::vector<int>& fds);
     [[nodiscard]] bool take_status(const StatusMessage& status);
     void take_check(std::span<const std::byte> message);
     void send_answers();
+    void take_hits();
     void disconnect(const char* why);
     std::size_t drain();
     void cover();
@@ -117,6 +121,8 @@ class Ingest {
     HelloMessage hello_;
     bool known_ = false;
     std::vector<Worker> workers_;
+    HitTaker hits_;
+    std::uint64_t hits_taken_ns_ = 0;  ///< monotonic
     std::vector<RingSlot> batch_;
     std::unordered_map<RequestKey, std::int64_t, RequestKeyHash> unanswered_;
     std::deque<RequestKey> unanswered_order_;

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.skipif(IMPOSSIBLE is not None, reason=str(IMPOSSIBLE))
 
 USER, PASSWORD = "shipper", "not-a-real-secret"
 OTHER, OTHER_PASSWORD = "second", "neither-is-this-one"
+FAILURES = 20  # of one source, then it is shut out
 GUESSES = int(os.environ.get("SPRINGLATCH_GUESSES", "2000"))  # 100,000 take some minutes
 
 
@@ -28,7 +30,8 @@ def identity(user, password):
 
 @pytest.fixture(scope="module")
 def appliance(tmp_path_factory):
-    rule = {**POLICY["rules"][0], "credentials": "verified"}
+    limit = {"per": "source", "of": "failed_credentials", "most": FAILURES, "within": "10m", "quarantine": "1h"}
+    rule = {**POLICY["rules"][0], "credentials": "verified", "limits": [limit]}
     identities = {"the-shipper": identity(USER, PASSWORD), "the-second": identity(OTHER, OTHER_PASSWORD)}
     lab = Appliance(tmp_path_factory.mktemp("verified"), {**POLICY, "rules": [rule], "identities": identities})
     try:
@@ -75,7 +78,7 @@ def test_an_upload_with_new_credentials_arrives_whole(appliance):
     assert (code, answer, len(body)) == (0, 200, 64)
 
 
-def test_of_many_guesses_none_arrives_and_the_owner_works_on(appliance):
+def test_of_many_guesses_none_arrives_the_guesser_is_shut_out_and_the_owner_works_on(appliance):
     before = len(appliance.requests_seen())
     guesser = subprocess.Popen(["ip", "netns", "exec", appliance.lab.outside, sys.executable, str(ROOT / "tests/live/guess.py"), SERVER,
                                 str(SERVICE), STRANGER, USER, str(GUESSES)], stdout=subprocess.PIPE, text=True)
@@ -89,9 +92,38 @@ def test_of_many_guesses_none_arrives_and_the_owner_works_on(appliance):
     answers = json.loads(guesser.told)
     assert sum(answers.values()) == GUESSES and owned > 0
     assert "200" not in answers, answers
-    assert answers["429"] > GUESSES // 2, "most of them are not even checked"
+    assert answers["401"] == FAILURES and answers["429"] >= 1, answers
+    assert answers["none"] > GUESSES * 9 // 10, "most of them do not even get a connection"
     assert set(appliance.requests_seen()[before:]) == {f"{OWNER} GET /owner"}
-    assert page(appliance, source=STRANGER, path="/owner") == (0, 200), "a known value passes from the guesser's address too"
+    assert page(appliance, source=STRANGER, path="/owner") == (7, 0), "nothing comes from the guesser's address any more, not even what is right"
+    told = wait_until(lambda: (now := status(appliance)) and now["quarantines"]["held"] == 1 and now, 10, "the status tells of the quarantine")
+    assert told["quarantines"]["begun"] == 1
+    assert told["counters"]["requests_denied"]["quarantined"] >= 1
+    assert told["counters"]["connections_refused"]["quarantined"] > GUESSES * 9 // 10
+    shut_out = json.loads(appliance.api(f"/api/v1/events?limit=1000&reason=quarantined&source={STRANGER}"))
+    assert shut_out and all(field(e, "event.action") == "denied" for e in shut_out)
+
+
+def hits(appliance):
+    told = subprocess.run(["ip", "netns", "exec", appliance.lab.gateway, BIN / "springlatch", "policy", "hits", "--json"],
+                          capture_output=True, text=True, timeout=30)
+    assert told.returncode == 0, told.stderr
+    return {rule["rule"]: rule for rule in json.loads(told.stdout)["rules"]}
+
+
+def test_the_rules_hits_are_what_passed_and_survive_both_processes(appliance):
+    allowed = status(appliance)["counters"]["requests_allowed"]
+    time.sleep(3)  # both are told once a second
+    before = hits(appliance)["with-credentials"]
+    assert before["hits"] >= allowed
+    assert before["limited"] >= 1 and "last" in before
+    appliance.control.send_signal(signal.SIGKILL)
+    appliance.control.wait()
+    assert page(appliance) == (0, 200)
+    appliance.start_control()
+    after = wait_until(lambda: (now := hits(appliance)["with-credentials"]) and now["hits"] > before["hits"] and now, 15, "what came meanwhile is told")
+    assert after["hits"] == before["hits"] + 1
+    assert after["since"] == before["since"]
 
 
 def test_without_the_control_process_known_values_pass_and_unknown_ones_get_503(appliance):
