@@ -109,10 +109,10 @@ def random_path(rng):
         elif kind == 9:
             path = path.upper() if rng.random() < 0.5 else path.swapcase()
         elif kind == 10:
-            parts[place] = rng.choice((b"_search", b"_bulk", b"_doc", b"_mapping", b"_security", b"_cat", b"_all", b"*", b"_nodes", b"_snapshot", b"_update", b"_close", b"x"))
+            parts[place] = rng.choice((b"_search", b"_bulk", b"_doc", b"_mapping", b"_security", b"_cat", b"_all", b"*", b"_nodes", b"_snapshot", b"_update", b"_close", b"x", b"_mget", b"_msearch", b"_alias", b"_explain"))
             path = b"/".join(parts)
         else:
-            path += rng.choice((b"/_search", b"/1", b"/_doc", b"/_close", b"/x/y", b"/_mapping", b"/_source"))
+            path += rng.choice((b"/_search", b"/1", b"/_doc", b"/_close", b"/x/y", b"/_mapping", b"/_source", b"/_bulk", b"/_mget", b"/_msearch"))
     return method, path, plain
 
 

@@ -33,6 +33,16 @@ def test_a_search_by_type_stores_a_document_where_there_are_no_types():
     assert DATABASES.operations(b"POST", b"/customers/_doc/_search") == {"elasticsearch": {"read"}, "opensearch": {"write"}}
 
 
+# (method, path, what it was measured to be in Elasticsearch 7.10.2, in OpenSearch 2.19.1): documents of an index that only the body names were read and deleted.
+@pytest.mark.parametrize("method, path, elasticsearch, opensearch", [
+    ("GET", "/_alias/_mget", {"read"}, {"read"}), ("GET", "/_mapping/_msearch", {"read"}, {"read"}), ("GET", "/_alias/_search", None, None),
+    ("GET", "/customers/_alias/_mget", {"read"}, {"info"}), ("POST", "/customers/_explain/_bulk", {"write"}, {"read"}),
+])
+def test_what_names_indices_in_its_body_runs_under_a_name_that_no_index_can_have(method, path, elasticsearch, opensearch):
+    done = DATABASES.operations(method.encode(), path.encode())
+    assert {name: classes and set(classes) for name, classes in done.items()} == {"elasticsearch": elasticsearch, "opensearch": opensearch}
+
+
 def test_a_path_without_slash_is_routed():
     assert DATABASES.operations(b"GET", b"_cat/health") == {"elasticsearch": {"info"}, "opensearch": {"info"}}
 

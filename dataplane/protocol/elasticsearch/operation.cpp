@@ -72,7 +72,8 @@ struct Segments {
 }
 
 /// What a placeholder takes. Names of indices and types never start with an underscore, but for one each; so
-/// what does is an API of its own, known or not.
+/// what does is an API of its own, known or not. Both servers check that late, and where a body names the
+/// indices not at all: meaning_of() sees to that.
 enum class Takes : std::uint8_t { anything, index_names, type_names };
 
 [[nodiscard]] bool takes(Takes what, std::string_view segment) noexcept {
@@ -180,6 +181,51 @@ struct Catalogue::Trie {
         }
         return no_endpoint;
     }
+
+    /// The API of an index below `node` that ends with just these segments' last one, whatever stands for
+    /// names before it.
+    [[nodiscard]] std::uint16_t find_named(std::uint32_t node, const Segments& segments, std::size_t at,
+                                           std::size_t method) const noexcept {
+        if (at == segments.count) {
+            return nodes[node].endpoints[method];
+        }
+        const std::uint32_t exact = literal(node, segments[at]);
+        if (exact != 0) {
+            const std::uint16_t found = find_named(exact, segments, at + 1, method);
+            if (found != no_endpoint) {
+                return found;
+            }
+        }
+        return nodes[node].placeholder == 0 || at + 1 == segments.count
+                   ? no_endpoint
+                   : find_named(nodes[node].placeholder, segments, at + 1, method);
+    }
+
+    [[nodiscard]] bool is_literal(const Segments& segments, std::size_t method) const noexcept {
+        std::uint32_t node = 0;
+        for (std::size_t i = 0; i < segments.count; ++i) {
+            node = literal(node, segments[i]);
+            if (node == 0) {
+                return false;
+            }
+        }
+        return nodes[node].endpoints[method] != no_endpoint;
+    }
+
+    [[nodiscard]] Meaning meaning_of(std::uint16_t endpoint) const noexcept {
+        return {leaves[endpoint].operation, leaves[endpoint].flags, endpoint};
+    }
+
+    /// Of a path that may be two APIs: in `/_alias/_mget` and `/a/_explain/_bulk` servers prefer a name that
+    /// nobody can have (`_alias` for the index, `_explain` for the type) to a placeholder at the end, and the
+    /// body, or the query's `source`, names the indices (measured: documents were read and deleted). Who may
+    /// do one may not do the other: where they differ the operation is unknown. The flags are both's; there
+    /// is no endpoint.
+    [[nodiscard]] Meaning meaning_of_either(std::uint16_t one, std::uint16_t other) const noexcept {
+        const Operation operation =
+            leaves[one].operation == leaves[other].operation ? leaves[one].operation : Operation::unknown;
+        return {operation, static_cast<std::uint16_t>(leaves[one].flags | leaves[other].flags), no_endpoint};
+    }
 };
 
 Catalogue::Catalogue() : trie_(std::make_unique<Trie>()) {}
@@ -204,9 +250,21 @@ Meaning Catalogue::meaning_of(std::string_view method, std::string_view path) co
     if (!trie_ || index == no_method || !segments.valid) {
         return {};
     }
-    const std::uint16_t endpoint = trie_->find(0, segments, 0, index);
-    const Trie::Leaf& leaf = trie_->leaves[endpoint];
-    return {leaf.operation, leaf.flags, endpoint};
+    const std::uint16_t found = trie_->find(0, segments, 0, index);
+    const std::uint32_t any_index = trie_->nodes[0].placeholder;
+    const bool may_be_another = segments.count > 2 || (segments.count == 2 && segments[0].front() == '_');
+    if (!may_be_another || any_index == 0) {
+        return trie_->meaning_of(found);
+    }
+    const std::uint16_t named = trie_->find_named(any_index, segments, 1, index);
+    if (named == no_endpoint || named == found) {
+        return trie_->meaning_of(found);
+    }
+    const bool same = trie_->leaves[found].operation == trie_->leaves[named].operation;
+    if (found == no_endpoint || (same && trie_->is_literal(segments, index))) {
+        return trie_->meaning_of(found == no_endpoint ? named : found);
+    }
+    return trie_->meaning_of_either(found, named);
 }
 
 std::span<const std::string> Catalogue::api_names() const noexcept {

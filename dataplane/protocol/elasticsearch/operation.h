@@ -63,7 +63,7 @@ class Catalogue {
     /// before decoding, measured), and already accepted by http::advance_head(). One trailing slash, a full
     /// absolute-form target and HEAD (as GET) are understood. A literal segment beats a placeholder; of
     /// templates that differ only in their placeholders' names the gravest operation counts, and all their
-    /// flags and names do.
+    /// flags and names do. Where a path may be two APIs: Trie::meaning_of_either() in operation.cpp.
     [[nodiscard]] Meaning meaning_of(std::string_view method, std::string_view path) const noexcept;
     [[nodiscard]] Operation operation_of(std::string_view method, std::string_view path) const noexcept {
         return meaning_of(method, path).operation;

@@ -100,6 +100,32 @@ TEST(Catalogue, FlagsTellWhatACallCanDoWhateverItsSpelling) {
     EXPECT_EQ(catalogue().meaning_of("GET", "/customers/_unheard_of").flags, 0);
 }
 
+// With a body that names it, these read and deleted documents of any index (measured).
+TEST(Catalogue, AnApiThatNamesIndicesInItsBodyIsNotHiddenBehindAnotherName) {
+    const std::vector<std::array<std::string, 3>> rows = {
+        {"GET", "/_alias/_mget", "unknown"},
+        {"GET", "/_mapping/_msearch", "unknown"},
+        {"GET", "/_info/_mget", "unknown"},
+        {"GET", "/_inference/x/_msearch/template", "unknown"},
+        {"GET", "/customers/_alias/_mget", "unknown"},
+        {"POST", "/customers/_explain/_bulk", "unknown"},
+        {"POST", "/_render/template/_bulk", "unknown"},
+        {"PUT", "/_template/_bulk", "unknown"},
+        {"POST", "/_unheard_of/_bulk", "write"},
+        {"GET", "/_data_stream/_stats", "info"},
+    };
+    for (const auto& [method, path, wanted] : rows) EXPECT_EQ(operation(method, path), wanted) << path;
+    EXPECT_TRUE(has("POST", "/customers/_explain/_bulk", elasticsearch::endpoint_flag::can_destroy));
+    EXPECT_EQ(catalogue().meaning_of("GET", "/customers/_explain/_mget").endpoint,
+              elasticsearch::no_endpoint);
+    for (const Endpoint& endpoint : builtin_endpoints()) {
+        const std::string& path = endpoint.path;
+        const bool name_first = path.starts_with("/{") || path == "/" || path == "*";
+        EXPECT_TRUE(name_first || path.starts_with("/_") || path == "/favicon.ico")
+            << path << ": operation.cpp relies on it";
+    }
+}
+
 TEST(Catalogue, RoutesLikeTheMeasuredServers) {
     // Method, path, operation: how Elasticsearch 7.10.2 and OpenSearch 2.19.1 read these paths.
     const std::vector<std::array<std::string, 3>> rows = {
@@ -125,7 +151,7 @@ TEST(Catalogue, RoutesLikeTheMeasuredServers) {
         {"GET", "/favicon.ico", "info"},
         {"GET", "/_cat/indices", "info"},
         {"GET", "/customers/_foo", "unknown"},
-        {"GET", "/_customers/_search", "unknown"},
+        {"GET", "/_customers/_search", "read"},  // 400: no index is called so
         {"GET", "//_search", "unknown"},
         {"GET", "//", "unknown"},
         {"GET", "/", "info"},
