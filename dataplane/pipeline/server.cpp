@@ -157,8 +157,9 @@ void Inspector::Impl::read_answers(const Packet& packet, std::uint32_t index,
             case http::ResponseEvent::none:
                 return;
             case http::ResponseEvent::interim:
-                if (state.response.status == 100 && state.in_flight == 1 &&
-                    state.phase == RequestPhase::await_100) {
+                // Both databases say it as soon as they have read the head, even where earlier answers are
+                // still owed (measured); nobody else on this connection waits for one.
+                if (state.response.status == 100 && state.phase == RequestPhase::await_100) {
                     begin_body(index);
                     extend_gate(index, flow.client_gate);
                 }

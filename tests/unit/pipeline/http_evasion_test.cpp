@@ -183,6 +183,20 @@ TEST(HttpEvasion, AFinalStatusInPlaceOfTheContinueEndsTheConnection) {
     for (const Left& left : wire.to_server()) EXPECT_EQ(left.payload(), "");
     EXPECT_THAT(wire.log.verdicts(), ElementsAre("allowed", "denied:expectation_not_allowed"));
 }
+TEST(HttpEvasion, AFinalStatusInPlaceOfTheContinueBehindAnOpenRequestReleasesNoBody) {
+    Wire wire;
+    Connection c(wire);
+    c.open();
+    c.client(with_credentials + start + "Content-Length: " + std::to_string(hidden.size()) +
+             "\r\nExpect: 100-continue\r\n\r\n");
+    (void)wire.to_server();
+    for (const char* answer :
+         {"HTTP/1.1 413 no\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}) {
+        c.server(answer);
+        c.outside(c.client_frame().payload(hidden));
+        for (const Left& left : wire.to_server()) EXPECT_EQ(left.payload(), "");
+    }
+}
 TEST(HttpEvasion, ABodyThatCameBeforeTheContinueIsCutWithIt) {
     Wire wire;
     Connection c(wire);

@@ -253,6 +253,21 @@ TEST_F(MustPass, ExpectContinueWaitsForTheServersWord) {
     (void)wire.to_client();
     outside_passes(c.client_frame().payload(with_credentials));
 }
+// As both databases do it (measured): the word comes at once, the answer to the request before it later.
+TEST_F(MustPass, ExpectContinueBehindARequestThatIsNotAnsweredYet) {
+    const std::string head =
+        "POST /_bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nContent-Length: 5\r\nExpect: "
+        "100-continue\r\n\r\n";
+    c.client(with_credentials + head);
+    c.server("HTTP/1.1 100 Continue\r\n\r\n");
+    (void)wire.to_server();
+    outside_passes(c.client_frame().payload("hello"));
+    c.client_next += 5;
+    c.server(ok_response + ok_response);
+    EXPECT_THAT(wire.log.of(EventKind::response), SizeIs(2));
+    (void)wire.to_client();
+    outside_passes(c.client_frame().payload(with_credentials));
+}
 TEST_F(MustPass, FiftyPipelinedRequestsInOneSegment) {
     std::string many;
     for (int i = 0; i < 50; ++i)
