@@ -60,12 +60,14 @@ void Inspector::Impl::from_client(Packet& packet) noexcept {
 void Inspector::Impl::open_client(Packet& packet, std::uint32_t index) noexcept {
     if ((hot(index).flags & flow_flag::rehandshake) != 0) {
         HalfOpen* handshake = half_open_.find(packet.key, now_seconds_);
-        if (handshake != nullptr && !packet.has(tcp_flag::rst)) {
-            if (!completes(packet, *handshake)) {
-                refuse(packet,
-                       Reason::bad_handshake);  // the server may still take what belongs to the other one
-                return;
-            }
+        const bool is_rst = packet.has(tcp_flag::rst);
+        if (!is_rst && (handshake == nullptr ? !observing_ : !completes(packet, *handshake))) {
+            // The server may still take what belongs to the other one, with SYN cookies also when we have
+            // forgotten it; to this one it listens no more.
+            refuse(packet, Reason::bad_handshake);
+            return;
+        }
+        if (handshake != nullptr && !is_rst) {
             if (hot(index).state == FlowState::open && (hot(index).flags & flow_flag::confirmed) == 0) {
                 // Observe mode only: nobody can say which of the two the server is on.
                 report_connection(packet, index, EventAction::would_deny, Reason::bad_handshake, no_rule);

@@ -9,7 +9,7 @@ namespace springlatch {
 namespace {
 
 constexpr std::uint32_t unscaled_window_max = 65535;
-/// A copy of a SYN-ACK overtakes no more of either stream than this.
+/// A copy of a SYN-ACK is overtaken by no more of either stream than this.
 constexpr std::int32_t late_copy_bytes_max = 65535;
 /// In whole seconds of a clock that cuts off: at least one second, much longer than anything is on its way
 /// between us and a service.
@@ -81,24 +81,21 @@ bool Inspector::Impl::let_in(Packet& packet, Reason reason, const Decision& deci
 void Inspector::Impl::syn_ack_from_server(Packet& packet) noexcept {
     const DecodedFrame& decoded = packet.decoded;
     HalfOpen* handshake = half_open_.find(packet.key, now_seconds_);
-    if (handshake == nullptr || decoded.payload_bytes != 0) {
-        refuse(packet, Reason::bad_handshake);
-        return;
-    }
+    const bool is_answer = handshake != nullptr && decoded.payload_bytes == 0;
     const std::uint32_t index = table_.find(packet.key, packet.hint);
     if (index != no_index && !observing_) {
-        if (is_late_copy(decoded, index)) {
+        if (repeats_own(decoded, index)) {
             pass(packet);
             return;
         }
-        if (may_answer_an_earlier_syn(index)) {
-            if (hot(index).state == FlowState::open) {
-                violate(packet, index, Reason::bad_handshake);
-            } else {
-                refuse(packet, Reason::bad_handshake);  // the server sends it again
-            }
+        if (!is_answer || !may_begin_anew(decoded, index)) {
+            doubt(packet, index);
             return;
         }
+    }
+    if (!is_answer) {
+        refuse(packet, Reason::bad_handshake);
+        return;
     }
     const std::uint32_t client_isn = decoded.acknowledgement - 1;
     const bool repeated = (handshake->flags & half_open_flag::syn_ack_seen) != 0 &&
@@ -125,25 +122,43 @@ void Inspector::Impl::syn_ack_from_server(Packet& packet) noexcept {
     pass(packet);
 }
 
-/// Of the SYN-ACK by which this connection began: it says nothing new, whatever SYNs came by since.
-bool Inspector::Impl::is_late_copy(const DecodedFrame& decoded, std::uint32_t index) const noexcept {
+/// The third packet has not reached the server yet.
+bool Inspector::Impl::repeats_own(const DecodedFrame& decoded, std::uint32_t index) const noexcept {
     const FlowHot& flow = table_.hot(index);
-    const std::int32_t client = seq::distance(decoded.acknowledgement, flow.client_acked);
-    const std::int32_t server = seq::distance(decoded.sequence + 1, flow.server_acked);
-    return client >= 0 && client <= late_copy_bytes_max && server >= 0 && server <= late_copy_bytes_max;
+    return flow.state == FlowState::open && (flow.flags & flow_flag::confirmed) == 0 &&
+           decoded.acknowledgement == flow.client_acked && decoded.sequence + 1 == flow.server_acked;
 }
 
-/// A server that has not acknowledged a byte may have sent any SYN-ACK before it took up this connection, and
-/// then it is on this one. What comes later than that says that it is not: but a cut connection the server
-/// may still have, for what left of it may have got lost, and then our reset was not at the exact position.
-bool Inspector::Impl::may_answer_an_earlier_syn(std::uint32_t index) const noexcept {
+/// Whether the server has left this record's connection, or never took it up, if it sends such a SYN-ACK. Any
+/// that it sent before it took the connection up may be on its way until it acknowledges a byte of it, and
+/// for a while after the connection ended here: what left of it may have got lost, and then our reset was not
+/// at the exact position. Behind that byte only a copy that was overtaken may still come.
+bool Inspector::Impl::may_begin_anew(const DecodedFrame& decoded, std::uint32_t index) const noexcept {
     const FlowHot& flow = table_.hot(index);
-    if ((flow.flags & flow_flag::confirmed) != 0) {
-        return false;
+    if ((flow.flags & flow_flag::confirmed) == 0) {
+        const bool was_ended_for_certain =
+            flow.state == FlowState::cut && flow.client_high == flow.client_acked;
+        return flow.state != FlowState::open &&
+               (was_ended_for_certain || seq::distance(flow.last_seen, now_seconds_) >= on_the_way_seconds);
     }
-    const bool was_ended_for_certain = flow.state == FlowState::cut && flow.client_high == flow.client_acked;
-    return flow.state == FlowState::open ||
-           (!was_ended_for_certain && seq::distance(flow.last_seen, now_seconds_) < on_the_way_seconds);
+    const std::int32_t client = seq::distance(decoded.acknowledgement, flow.client_acked);
+    const std::int32_t server = seq::distance(decoded.sequence + 1, flow.server_acked);
+    const bool may_be_late_copy =
+        client >= 0 && client <= late_copy_bytes_max && server >= 0 && server <= late_copy_bytes_max;
+    return flow.state == FlowState::cut || !may_be_late_copy;
+}
+
+/// Nobody can say which connection the server is on, so nothing of this one passes any more; a SYN-ACK that
+/// means a new one comes again.
+void Inspector::Impl::doubt(Packet& packet, std::uint32_t index) noexcept {
+    if (hot(index).state == FlowState::open) {
+        violate(packet, index, Reason::bad_handshake);
+        return;
+    }
+    if ((hot(index).flags & flow_flag::confirmed) != 0) {
+        hot(index).state = FlowState::cut;  // of a closed one late copies pass
+    }
+    refuse(packet, Reason::bad_handshake);
 }
 
 /// The third packet, or a later one that overtook it: it proves that the client has seen the SYN-ACK.

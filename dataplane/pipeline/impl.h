@@ -131,8 +131,9 @@ class Inspector::Impl {
     void midstream(Packet& packet) noexcept;
     [[nodiscard]] std::uint32_t establish(Packet& packet, HalfOpen& handshake) noexcept;
     [[nodiscard]] std::uint32_t new_flow(const FlowKey& key) noexcept;
-    [[nodiscard]] bool is_late_copy(const DecodedFrame& decoded, std::uint32_t index) const noexcept;
-    [[nodiscard]] bool may_answer_an_earlier_syn(std::uint32_t index) const noexcept;
+    [[nodiscard]] bool repeats_own(const DecodedFrame& decoded, std::uint32_t index) const noexcept;
+    [[nodiscard]] bool may_begin_anew(const DecodedFrame& decoded, std::uint32_t index) const noexcept;
+    void doubt(Packet& packet, std::uint32_t index) noexcept;
     [[nodiscard]] bool completes(const Packet& packet, const HalfOpen& handshake) const noexcept;
 
     // client.cpp

@@ -81,6 +81,17 @@ enum class Takes : std::uint8_t { anything, index_names, type_names };
            segment == (what == Takes::index_names ? "_all" : "_doc");
 }
 
+/// APIs whose body names the indices. Neither server looks at the one in the path then (measured).
+[[nodiscard]] bool names_in_body(const Segments& path) noexcept {
+    const std::size_t behind_template = path.count > 1 && path[path.count - 1] == "template" ? 2 : 1;
+    if (path.count < behind_template) {
+        return false;
+    }
+    const std::string_view api = path[path.count - behind_template];
+    return api == "_msearch" ||
+           (behind_template == 1 && (api == "_bulk" || api == "_mget" || api == "_mtermvectors"));
+}
+
 }  // namespace
 
 std::string_view name_of(Operation operation) noexcept {
@@ -100,6 +111,7 @@ struct Catalogue::Trie {
         Operation operation = Operation::unknown;
         bool arguable = false;  ///< one of them is `unknown` on purpose, and so are all
         std::uint16_t flags = 0;
+        bool names_in_body = false;  ///< the body may name any index, whatever the path says
         std::vector<std::uint16_t> apis;
     };
     std::vector<Node> nodes{1};
@@ -151,6 +163,7 @@ struct Catalogue::Trie {
         leaf.arguable = leaf.arguable || endpoint.operation == Operation::unknown;
         leaf.operation = leaf.arguable ? Operation::unknown : std::max(leaf.operation, endpoint.operation);
         leaf.flags |= endpoint.flags;
+        leaf.names_in_body = leaf.names_in_body || names_in_body(segments);
         for (const std::string& api : endpoint.apis) {
             const auto index = static_cast<std::uint16_t>(
                 std::lower_bound(api_names.begin(), api_names.end(), api) - api_names.begin());
@@ -182,8 +195,8 @@ struct Catalogue::Trie {
         return no_endpoint;
     }
 
-    /// The API of an index below `node` that ends with just these segments' last one, whatever stands for
-    /// names before it.
+    /// The API of an index below `node` that ends with the last segment itself, whatever stands for names
+    /// before it.
     [[nodiscard]] std::uint16_t find_named(std::uint32_t node, const Segments& segments, std::size_t at,
                                            std::size_t method) const noexcept {
         if (at == segments.count) {
@@ -199,17 +212,6 @@ struct Catalogue::Trie {
         return nodes[node].placeholder == 0 || at + 1 == segments.count
                    ? no_endpoint
                    : find_named(nodes[node].placeholder, segments, at + 1, method);
-    }
-
-    [[nodiscard]] bool is_literal(const Segments& segments, std::size_t method) const noexcept {
-        std::uint32_t node = 0;
-        for (std::size_t i = 0; i < segments.count; ++i) {
-            node = literal(node, segments[i]);
-            if (node == 0) {
-                return false;
-            }
-        }
-        return nodes[node].endpoints[method] != no_endpoint;
     }
 
     [[nodiscard]] Meaning meaning_of(std::uint16_t endpoint) const noexcept {
@@ -257,14 +259,8 @@ Meaning Catalogue::meaning_of(std::string_view method, std::string_view path) co
         return trie_->meaning_of(found);
     }
     const std::uint16_t named = trie_->find_named(any_index, segments, 1, index);
-    if (named == no_endpoint || named == found) {
-        return trie_->meaning_of(found);
-    }
-    const bool same = trie_->leaves[found].operation == trie_->leaves[named].operation;
-    if (found == no_endpoint || (same && trie_->is_literal(segments, index))) {
-        return trie_->meaning_of(found == no_endpoint ? named : found);
-    }
-    return trie_->meaning_of_either(found, named);
+    return named == found || !trie_->leaves[named].names_in_body ? trie_->meaning_of(found)
+                                                                 : trie_->meaning_of_either(found, named);
 }
 
 std::span<const std::string> Catalogue::api_names() const noexcept {
