@@ -38,11 +38,15 @@ using CompileError = std::unique_ptr<hs_compile_error_t, FreeError>;
     return problem;
 }
 
-/// Repeats multiply what is compiled: `(a{9}){9}` is 81 a. The largest number that is asked for, and where.
-struct Repeat {
+/// What an expression costs to compile: repeats multiply, so `(a{9}b){9}` has 90 atoms, and its worst repeat
+/// is one of 81 times.
+struct Cost {
+    std::size_t atoms = 0;
     std::size_t times = 1;
-    std::size_t offset = 0;
+    std::size_t offset = 0;  ///< of the worst repeat
 };
+
+constexpr std::size_t cost_max = 1'000'000;
 
 /// The greatest bound of the braces at `at`, 1 if these are no repeat.
 [[nodiscard]] std::size_t bound_at(std::string_view text, std::size_t at, std::size_t& end) {
@@ -65,43 +69,64 @@ struct Repeat {
     return greatest;
 }
 
-/// Walks over one level of parentheses; `at` ends on its `)`. A repeat stands behind what it repeats, so the
-/// worst of a group is known when its bound is read.
-[[nodiscard]] Repeat worst_repeat(std::string_view text, std::size_t& at, unsigned depth) {
-    Repeat worst;
-    Repeat last;  // of what a following bound repeats
-    for (; at < text.size() && text[at] != ')'; ++at) {
-        if (text[at] == '{') {
-            std::size_t end = at;
-            const std::size_t bound = bound_at(text, at, end);
-            last = {.times = std::min<std::size_t>(last.times * bound, 1'000'000), .offset = at};
-            at = end;
-        } else if (text[at] == '(' && depth < 64) {
-            ++at;
-            last = worst_repeat(text, at, depth + 1);
-        } else if (text[at] == '[') {
-            last = {};
-            std::size_t end = at + 1 + (at + 1 < text.size() && text[at + 1] == '^' ? 1U : 0U);
-            end += end < text.size() && text[end] == ']' ? 1U : 0U;  // a first `]` is itself
-            for (; end < text.size() && text[end] != ']'; ++end) {
-                end += text[end] == '\\' ? 1U : 0U;
-            }
-            at = std::min(end, text.size());
-        } else if (text[at] == '\\') {
-            last = {};
-            ++at;
-        } else if (text[at] != '?' && text[at] != '*' && text[at] != '+') {
-            last = {};
-        }
-        if (last.times > worst.times) {
-            worst = last;
-        }
+/// Behind a character class that begins at `at`.
+[[nodiscard]] std::size_t end_of_class(std::string_view text, std::size_t at) {
+    std::size_t end = at + 1 + (at + 1 < text.size() && text[at + 1] == '^' ? 1U : 0U);
+    end += end < text.size() && text[end] == ']' ? 1U : 0U;  // a first `]` is itself
+    for (; end < text.size() && text[end] != ']'; ++end) {
+        end += text[end] == '\\' ? 1U : 0U;
     }
-    return worst;
+    return std::min(end, text.size());
 }
 
+/// Walks over one level of parentheses; `at` ends on its `)`. Where comments or quoting make it see other
+/// groups than the compiler does, it counts too much, never too little: a `)` without its `(` closes all
+/// before it.
+[[nodiscard]] Cost cost_of(std::string_view text, std::size_t& at, unsigned depth) {
+    Cost whole;
+    Cost last;  // what a following bound repeats
+    const auto take_last = [&] {
+        whole.atoms = std::min(whole.atoms + last.atoms, cost_max);
+        if (last.times > whole.times) {
+            whole.times = last.times;
+            whole.offset = last.offset;
+        }
+    };
+    for (; at < text.size() && (depth == 0 || text[at] != ')'); ++at) {
+        const char c = text[at];
+        if (c == '?' || c == '*' || c == '+') {
+            continue;
+        }
+        if (c == '{') {
+            std::size_t end = at;
+            const std::size_t bound = bound_at(text, at, end);
+            last = {.atoms = std::min(last.atoms * bound, cost_max),
+                    .times = std::min(last.times * bound, cost_max),
+                    .offset = at};
+            at = end;
+            continue;
+        }
+        take_last();
+        last = {.atoms = 1};
+        if (c == '(') {
+            ++at;
+            last = cost_of(text, at, depth + 1);
+        } else if (c == ')') {
+            last = whole;
+            whole = {};
+        } else if (c == '[') {
+            at = end_of_class(text, at);
+        } else if (c == '\\') {
+            ++at;
+        }
+    }
+    take_last();
+    return whole;
+}
+
+/// `atoms`: of all expressions so far.
 [[nodiscard]] tl::expected<void, PatternProblem> check(const std::string& expression, std::size_t index,
-                                                       Extent extent) {
+                                                       Extent extent, std::size_t& atoms) {
     const auto bad = [&](std::size_t offset, std::string text) {
         return tl::unexpected(PatternProblem{index, offset, std::move(text)});
     };
@@ -116,13 +141,18 @@ struct Repeat {
         return bad(nul, "has a zero byte");
     }
     std::size_t at = 0;
-    const Repeat worst = worst_repeat(expression, at, 0);
-    if (worst.times > pattern_repeat_max) {
-        return bad(worst.offset, "repeats " + std::to_string(worst.times) +
-                                     " times, repeats within repeats " + "multiplied; at most " +
-                                     std::to_string(pattern_repeat_max) +
-                                     " are allowed (`*` and `+` cost nothing)");
+    const Cost cost = cost_of(expression, at, 0);
+    if (cost.times > pattern_repeat_max) {
+        return bad(cost.offset, "repeats " + std::to_string(cost.times) + " times, repeats within repeats " +
+                                    "multiplied; at most " + std::to_string(pattern_repeat_max) +
+                                    " are allowed (`*` and `+` cost nothing)");
     }
+    if (cost.atoms > pattern_atoms_max - std::min(atoms, pattern_atoms_max)) {
+        return bad(0, "makes it " + std::to_string(atoms + cost.atoms) +
+                          " characters that all expressions have together, repeats multiplied; at most " +
+                          std::to_string(pattern_atoms_max) + " are allowed (`*` and `+` cost nothing)");
+    }
+    atoms += cost.atoms;
     hs_expr_info_t* raw = nullptr;
     hs_compile_error_t* error = nullptr;
     if (hs_expression_info(expression.c_str(), flags, &raw, &error) != HS_SUCCESS) {
@@ -155,8 +185,9 @@ tl::expected<PatternSet, PatternProblem> PatternSet::compile(const std::vector<s
     const bool whole = extent == Extent::whole;
     std::vector<std::string> texts;
     std::vector<unsigned> ids;
+    std::size_t atoms = 0;
     for (std::size_t i = 0; i < expressions.size(); ++i) {
-        if (auto good = check(expressions[i], i, extent); !good) {
+        if (auto good = check(expressions[i], i, extent, atoms); !good) {
             return tl::unexpected(std::move(good.error()));
         }
         texts.push_back(whole ? std::string(whole_begins) + expressions[i] + std::string(whole_ends)

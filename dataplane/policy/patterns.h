@@ -33,9 +33,10 @@ struct PatternProblem {
 };
 inline constexpr std::size_t patterns_all = SIZE_MAX;
 
-inline constexpr std::size_t pattern_bytes_max = 512;   ///< of one expression
-inline constexpr std::size_t pattern_repeat_max = 255;  ///< of `{n,m}`
-inline constexpr std::size_t patterns_max = 4096;       ///< in a set
+inline constexpr std::size_t pattern_bytes_max = 512;      ///< of one expression
+inline constexpr std::size_t pattern_repeat_max = 255;     ///< of `{n,m}`
+inline constexpr std::size_t patterns_max = 4096;          ///< in a set
+inline constexpr std::size_t pattern_atoms_max = 100'000;  ///< characters of all of a set, repeats multiplied
 inline constexpr std::size_t pattern_set_bytes_max = 32U << 20U;
 
 /// Immutable; copies share the compiled form.

@@ -191,7 +191,8 @@ TEST(LanguageErrors, ExpressionBombsAreRefusedAtOnce) {
     const auto began = std::chrono::steady_clock::now();
     for (const std::string& expression :
          {std::string("((((a{1,50}){1,50}){1,50}){1,50})"), std::string("(a|aa|aaa){1,100000}"),
-          std::string("(.{1,255}x){2}"), std::string("[^a{2}]{300}"), std::string(513, 'a')}) {
+          std::string("(.{1,255}x){2}"), std::string("[^a{2}]{300}"), std::string(513, 'a'),
+          std::string("(?x)a #)\\n(b{255}){2}"), std::string("(\\\\Q)\\\\Eb{255}){2}")}) {
         EXPECT_THAT(mistakes(rule(R"("credentials": "any", "paths": [")" + expression + "\"]")),
                     ElementsAre(HasSubstr("/rules/0/paths/0: the expression ")))
             << expression;
