@@ -1,5 +1,7 @@
 // Method and path against the built-in catalogue: any bytes get an answer, and spellings that name the same
 // endpoint get the same one; and the path and query that expressions are asked about.
+#include "dataplane/protocol/elasticsearch/path.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +11,6 @@
 
 #include "config/catalogue.h"
 #include "dataplane/protocol/elasticsearch/operation.h"
-#include "dataplane/protocol/elasticsearch/path.h"
 
 namespace {
 
