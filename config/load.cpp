@@ -63,6 +63,17 @@ Errors located(const std::string& file, const JsonPositions& positions, std::vec
     return errors;
 }
 
+/// What a verdict depends on (sizes of heads, bodies and lines, requests in flight) stays.
+void lower_memory(Limits& limits) {
+    limits.flows = std::min(limits.flows, 16U);
+    limits.held_segments = std::min(limits.held_segments, 64U);
+    limits.held_segments_per_flow = std::min(limits.held_segments_per_flow, limits.held_segments);
+    limits.retained_bytes = std::min(limits.retained_bytes, 1U << 18U);
+    limits.open_heads = std::min(limits.open_heads, 4U);
+    limits.fragments = std::min(limits.fragments, 64U);
+    limits.credentials.values = std::min(limits.credentials.values, 64U);
+}
+
 void override_mode(CompiledPolicy::Parts& parts, Mode mode) {
     parts.mode = mode;
     for (Rule& rule : parts.rules) {
@@ -120,6 +131,9 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
         return tl::unexpected(located(name, positions, std::move(problems)));
     }
     parts.generation = options.generation;
+    if (options.one_connection) {
+        lower_memory(parts.limits);
+    }
     if (options.mode) {
         override_mode(parts, *options.mode);
     }

@@ -37,6 +37,8 @@ struct LoadOptions {
     std::uint32_t generation = 1;
     std::optional<Mode>
         mode;  ///< replaces the policy's and every service's and rule's own mode (`replay --observe`)
+    bool one_connection = false;  ///< limits that ask for memory are lowered to what one connection may need:
+                                  ///< for asking a policy about single requests
 };
 
 /// Reads, validates (JSON, schema, meaning) and compiles. On error: every mistake found, in the order of the

@@ -19,7 +19,8 @@ enum class Way : std::uint8_t { any, present, observed };
 /// Nothing if it lets nobody in, or only who is verified.
 [[nodiscard]] std::optional<Way> way_of(const Context& context, const Rule& rule, const Service& service) {
     if (rule.action != Action::allow) {
-        const bool own = rule.mode == Mode::observe && !observes(context.parts, service);
+        const bool own = rule.mode == Mode::observe && !observes(context.parts, service) &&
+                         rule.credentials != CredentialNeed::verified;
         return own ? std::optional{Way::observed} : std::nullopt;
     }
     switch (rule.credentials) {

@@ -83,7 +83,8 @@ struct ExplainOptions {
     if (std::string wrong; !read_place(asked, question, wrong)) {
         return usage(wrong);
     }
-    const auto loaded = load_policy(asked.policy, {});
+    const auto loaded =
+        load_policy(asked.policy, {.generation = 1, .mode = std::nullopt, .one_connection = true});
     if (!loaded) {
         std::fputs(lines_of(loaded.error()).c_str(), stderr);
         return 1;

@@ -44,7 +44,8 @@ struct Pair {
 
 /// False: it failed, and what failed is told.
 [[nodiscard]] bool run_pair(const Pair& pair, bool quiet) {
-    const auto policy = load_policy(pair.policy, {});
+    const auto policy =
+        load_policy(pair.policy, {.generation = 1, .mode = std::nullopt, .one_connection = true});
     if (!policy) {
         std::fputs(lines_of(policy.error()).c_str(), stdout);
         return false;

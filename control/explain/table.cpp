@@ -47,6 +47,9 @@ class Table {
             return tl::unexpected(std::move(mistakes_));
         }
         check_keys(document, "", table_keys);
+        if (document["cases"].empty()) {
+            say("/cases", "a table without cases tests nothing");
+        }
         for (std::size_t i = 0; i < document["cases"].size(); ++i) {
             look_at(document, document["cases"][i], "/cases/" + std::to_string(i));
         }
@@ -99,6 +102,9 @@ class Table {
         }
         const std::size_t before = mistakes_.size();
         check_keys(entry, pointer, case_keys);
+        if (text_at(document, entry, pointer, "name").empty()) {
+            say(pointer, "a case needs a \"name\"");
+        }
         Question question;
         place(document, entry, pointer, question);
         request(document, entry, pointer, question);
@@ -138,8 +144,15 @@ class Table {
     void request(const json& document, const json& entry, const std::string& pointer, Question& question) {
         std::vector<std::string> headers;
         const json list = entry.value("headers", json::array());
-        for (const json& header : list.is_array() ? list : json::array()) {
-            headers.push_back(header.is_string() ? header.get<std::string>() : "");
+        const bool strings = list.is_array() && std::all_of(list.begin(), list.end(), [](const json& header) {
+                                 return header.is_string();
+                             });
+        if (!strings) {
+            say(pointer_to(pointer, "headers"), "this must be an array of strings");
+            return;
+        }
+        for (const json& header : list) {
+            headers.push_back(header.get<std::string>());
         }
         const Identity* identity = nullptr;
         if (const std::string who = text_at(document, entry, pointer, "as"); !who.empty()) {

@@ -154,6 +154,10 @@ TEST(PolicyTable, AMistakeInATableFailsInsteadOfBeingSkipped) {
     EXPECT_THAT(lines(good + R"("expect": "denied")"), ElementsAre());
     EXPECT_THAT(lines(good + R"("expects": "denied")"),
                 testing::Contains(HasSubstr("/cases/0/expects: unknown key; did you mean \"expect\"?")));
+    EXPECT_THAT(lines(good + R"("headers": "Authorization: Basic AAAA", "expect": "denied")"),
+                ElementsAre(HasSubstr("this must be an array of strings")));
+    EXPECT_FALSE(run_table(policy(), R"({"cases": []})", "t"))
+        << "it would pass without having asked anything";
     EXPECT_THAT(lines(good + R"("expect": "deny")"),
                 ElementsAre(HasSubstr("found \"deny\"; allowed: allowed, denied, would_deny")));
     EXPECT_THAT(lines(good + R"("as": "alicia", "expect": "denied")"),

@@ -384,6 +384,29 @@ TEST(Lint, APolicyThatDoesNotLoadIsToldAsTheLoaderTellsIt) {
     EXPECT_FALSE(result.policy);
 }
 
+TEST(Lint, ProgramsGetTheSameFindingsAsPeople) {
+    const Finding finding{Level::error, "open-to-everyone", "dir/p \"1\".json", 4, 2, "/rules/0", "text",
+                          "remedy"};
+    EXPECT_EQ(json_of({finding}), R"({
+  "findings": [
+    {
+      "file": "dir/p \"1\".json",
+      "line": 4,
+      "column": 2,
+      "pointer": "/rules/0",
+      "level": "error",
+      "rule": "open-to-everyone",
+      "text": "text",
+      "remedy": "remedy"
+    }
+  ],
+  "errors": 1,
+  "warnings": 0,
+  "notes": 0
+}
+)");
+}
+
 TEST(Lint, FindingsStandInTheOrderOfTheText) {
     const auto findings =
         lint_text(policy(world, search,
