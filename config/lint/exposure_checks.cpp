@@ -169,8 +169,8 @@ void check_tls(Context& context) {
         }
         Share share;
         for (std::size_t zone = 0; zone < context.shares.size(); ++zone) {
-            if (context.policy.reachable(static_cast<std::uint16_t>(zone), static_cast<std::uint16_t>(i),
-                                         context.options.now_ns)) {
+            if (context.policy.reachable_by_rule(static_cast<std::uint16_t>(zone),
+                                                 static_cast<std::uint16_t>(i), context.options.now_ns)) {
                 share += context.shares[zone];
             }
         }
