@@ -255,6 +255,18 @@ std::string_view name_of(JwtAlgorithm algorithm) noexcept {
     return "";
 }
 
+Sha256 digest_of(const Identity& identity) {
+    const std::string sha256 = identity.sha256 ? hex_of(*identity.sha256) : "";
+    std::string text;
+    for (const std::string* part : {&identity.name, &identity.user, &identity.argon2id, &sha256,
+                                    &identity.key, &identity.audience, &identity.issuer}) {
+        text += std::to_string(part->size()) + ':' + *part;
+    }
+    text += std::to_string(static_cast<unsigned>(identity.kind)) + ':' +
+            std::to_string(static_cast<unsigned>(identity.algorithm));
+    return sha256_of(text);
+}
+
 std::vector<Identity> read_identities(const json& document, std::vector<Mistake>& mistakes) {
     return IdentityReader(mistakes).read(member(document, "identities"));
 }

@@ -30,6 +30,9 @@ struct Identity {
     std::string issuer;
 };
 
+/// Of everything that decides whose a credential value is.
+[[nodiscard]] Sha256 digest_of(const Identity& identity);
+
 inline constexpr std::size_t identities_max = 1000;
 
 /// In the order of their names, which is the order of their indices. Tolerates what breaks the schema; says

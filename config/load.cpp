@@ -134,6 +134,9 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
     if (options.one_connection) {
         lower_memory(parts.limits);
     }
+    for (const Identity& identity : identities) {
+        parts.identity_digests.push_back(digest_of(identity));
+    }
     if (options.mode) {
         override_mode(parts, *options.mode);
     }

@@ -11,6 +11,7 @@
 #include "config/secrets.h"
 #include "config/time_text.h"
 #include "control/api/ecs.h"
+#include "control/cli/activate.h"
 #include "control/cli/hits.h"
 #include "control/cli/policy_diff.h"
 #include "control/cli/policy_explain.h"
@@ -18,6 +19,7 @@
 #include "control/cli/policy_test.h"
 #include "control/cli/replay.h"
 #include "control/cli/secret.h"
+#include "control/cli/sign.h"
 #include "control/cli/status.h"
 #include "control/cli/when.h"
 #include "control/cli/who.h"
@@ -161,6 +163,11 @@ struct QueryOptions {
     add_policy_diff(*policy_command, code);
 
     add_hits(*policy_command, code);
+    add_activate(*policy_command, code);
+    add_confirm(*policy_command, code);
+    add_rollback(*policy_command, code);
+    add_history(*policy_command, code);
+    add_sign(*policy_command, code);
 
     SecretOptions hashing;
     CLI::App* secret_command = app.add_subcommand(

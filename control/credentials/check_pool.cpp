@@ -15,11 +15,7 @@ namespace {
 }  // namespace
 
 CheckPool::CheckPool(const std::vector<Identity>& identities, CheckTime time)
-    : checker_(identities), time_(time) {
-    for (unsigned i = 0; i < threads && !identities.empty() && time == CheckTime::now; ++i) {
-        threads_.emplace_back([this] { work(); });
-    }
-}
+    : checker_(std::make_shared<const Checker>(identities)), time_(time) {}
 
 CheckPool::~CheckPool() {
     {
@@ -36,19 +32,23 @@ CheckPool::~CheckPool() {
     }
 }
 
-void CheckPool::submit(const Fingerprint& fingerprint, std::string_view value, std::uint64_t time_ns) {
-    Job job{fingerprint, {}, time_ns};
+void CheckPool::submit(const Fingerprint& fingerprint, std::string_view value, std::uint64_t time_ns,
+                       std::uint32_t generation, std::shared_ptr<const Checker> checker) {
+    Job job{fingerprint, {}, time_ns, generation, checker ? std::move(checker) : checker_};
     job.value.reserve(value.size() + 64);  // on the heap: what is moved leaves no copy behind
     job.value.append(value);
-    if (threads_.empty()) {
+    if (time_ == CheckTime::request || job.checker->empty()) {
         finish(job);
         return;
     }
     std::unique_lock lock(mutex_);
+    while (threads_.size() < threads) {
+        threads_.emplace_back([this] { work(); });
+    }
     if (jobs_.size() >= queue_max) {
         wipe(job.value);
         ++totals_.overloaded;
-        answers_.push_back({.fingerprint = fingerprint});
+        answers_.push_back({.fingerprint = fingerprint, .generation = generation});
         return;
     }
     jobs_.push_back(std::move(job));
@@ -56,10 +56,10 @@ void CheckPool::submit(const Fingerprint& fingerprint, std::string_view value, s
     wake_.notify_one();
 }
 
-void CheckPool::decline(const Fingerprint& fingerprint) {
+void CheckPool::decline(const Fingerprint& fingerprint, std::uint32_t generation) {
     const std::lock_guard lock(mutex_);
     ++totals_.unavailable;
-    answers_.push_back({.fingerprint = fingerprint});
+    answers_.push_back({.fingerprint = fingerprint, .generation = generation});
 }
 
 void CheckPool::work() {
@@ -78,10 +78,11 @@ void CheckPool::work() {
 }
 
 void CheckPool::finish(Job& job) {
-    CheckAnswer answer =
-        checker_.check(job.value, time_ == CheckTime::now ? unix_seconds() : job.time_ns / 1'000'000'000U);
+    CheckAnswer answer = job.checker->check(
+        job.value, time_ == CheckTime::now ? unix_seconds() : job.time_ns / 1'000'000'000U);
     wipe(job.value);
     answer.fingerprint = job.fingerprint;
+    answer.generation = job.generation;
     const std::lock_guard lock(mutex_);
     ++(answer.result == CheckResult::accepted ? totals_.accepted : totals_.refused);
     answers_.push_back(answer);

@@ -35,17 +35,19 @@ class CheckPool {
     static constexpr std::size_t queue_max = 256;
     static constexpr unsigned threads = 2;  ///< of argon2_memory_kib_max each, at most
 
-    /// `identities` empty: nothing can be accepted, and no thread is started.
+    /// `identities`: of questions without a checker of their own.
     CheckPool(const std::vector<Identity>& identities, CheckTime time);
     ~CheckPool();
     CheckPool(const CheckPool&) = delete;
     CheckPool& operator=(const CheckPool&) = delete;
 
-    /// Never waits for a check (but for CheckTime::request). The answer comes by take_answers(), at once if
+    /// Never waits for a check (but for CheckTime::request). Threads start with the first question that there
+    /// is an identity for. The answer comes by take_answers(), at once if
     /// the queue is full.
-    void submit(const Fingerprint& fingerprint, std::string_view value, std::uint64_t time_ns);
+    void submit(const Fingerprint& fingerprint, std::string_view value, std::uint64_t time_ns,
+                std::uint32_t generation = 0, std::shared_ptr<const Checker> checker = nullptr);
     /// Answers that nobody can give: the policy here is not the data plane's.
-    void decline(const Fingerprint& fingerprint);
+    void decline(const Fingerprint& fingerprint, std::uint32_t generation = 0);
     [[nodiscard]] std::vector<CheckAnswer> take_answers();
     [[nodiscard]] CheckTotals totals() const;
 
@@ -54,11 +56,13 @@ class CheckPool {
         Fingerprint fingerprint;
         std::string value;
         std::uint64_t time_ns = 0;
+        std::uint32_t generation = 0;
+        std::shared_ptr<const Checker> checker;
     };
     void work();
     void finish(Job& job);
 
-    Checker checker_;
+    std::shared_ptr<const Checker> checker_;
     CheckTime time_;
     mutable std::mutex mutex_;  ///< guards what follows
     std::condition_variable wake_;

@@ -18,6 +18,8 @@ namespace springlatch::control {
 class Checker {
   public:
     explicit Checker(std::vector<Identity> identities);
+    /// Nothing can be accepted.
+    [[nodiscard]] bool empty() const noexcept { return identities_.empty(); }
     /// The answer without its fingerprint. `now_seconds`: since the Unix epoch, for a token's `exp` and
     /// `nbf`. Allocates up to argon2_memory_kib_max while it runs.
     [[nodiscard]] CheckAnswer check(std::string_view value, std::uint64_t now_seconds) const;

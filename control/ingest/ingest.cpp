@@ -12,8 +12,11 @@
 #include <cstdio>
 #include <cstring>
 #include <tuple>
+#include <utility>
 
 #include "control/ingest/event_of.h"
+#include "control/ingest/text.h"
+#include "dataplane/ipc/sealed.h"
 
 namespace springlatch::control {
 namespace {
@@ -21,6 +24,8 @@ namespace {
 constexpr std::size_t batch_slots = 4096;
 constexpr std::uint64_t hello_timeout_ns = 2'000'000'000;
 constexpr std::uint64_t hits_every_ns = 1'000'000'000;
+/// To compile a policy takes a second at most, and a table of millions of connections some more to be marked.
+constexpr std::uint64_t adoption_timeout_ns = 60'000'000'000;
 constexpr std::uint64_t publish_every_ns = 50'000'000;
 /// Rounds of one batch a worker in one step, so that a flood cannot keep messages from being read.
 constexpr int drain_rounds_max = 16;
@@ -108,11 +113,12 @@ tl::expected<std::unique_ptr<Ingest>, std::string> Ingest::listen(const std::str
 Ingest::Ingest(std::string path, int listen_fd, Names names, Store& store, CheckPool* checks, HitStore* hits)
     : path_(std::move(path)),
       listen_fd_(listen_fd),
-      names_(std::move(names)),
       store_(store),
       checks_(checks),
       hits_(hits),
-      batch_(batch_slots) {}
+      batch_(batch_slots) {
+    policies_.own({.names = std::move(names), .checker = nullptr});
+}
 
 Ingest::~Ingest() {
     take_hits();
@@ -140,6 +146,7 @@ std::size_t Ingest::step(int timeout_ms) {
         disconnect("it did not say hello");
     }
     send_answers();
+    send_order();
     const std::uint64_t now = monotonic_ns();
     store_.tick(now);
     if (now - hits_taken_ns_ >= hits_every_ns) {
@@ -215,6 +222,11 @@ void Ingest::read_messages() {
             StatusMessage status;
             std::memcpy(&status, body.data(), sizeof status);
             good = take_status(status);
+        } else if (good && header.type == MessageType::adopted && bytes == sizeof(AdoptedMessage) &&
+                   greeted_ && fds.empty()) {
+            AdoptedMessage outcome;
+            std::memcpy(&outcome, body.data(), sizeof outcome);
+            good = take_adopted(outcome);
         } else if (good && header.type == MessageType::check && bytes > sizeof(CheckMessage) &&
                    bytes <= sizeof(CheckMessage) + credential_bytes_max && greeted_ && fds.empty()) {
             take_check(std::span{body}.first(bytes));
@@ -239,7 +251,6 @@ bool Ingest::take_hello(const HelloMessage& hello, std::vector<int>& fds) {
         return false;
     }
     const bool same_life = known_ && hello.start_ns == hello_.start_ns;
-    const bool fits = names_.fits(hello.policy_sha256);
     std::vector<Worker> workers;
     while (!fds.empty()) {
         const int fd = fds.front();
@@ -253,8 +264,10 @@ bool Ingest::take_hello(const HelloMessage& hello, std::vector<int>& fds) {
                                        ? workers_[number].joiner.sequence()
                                        : store_.last_sequence(hello.start_ns, number);
         RingConsumer consumer(memory->base());
-        workers.push_back({std::move(*memory), consumer, Joiner(fits ? names_.limits() : IndexLimits{}, last),
-                           std::max(hello.start_ns, store_.covered_until(hello.start_ns))});
+        workers.push_back(
+            {std::move(*memory), consumer,
+             Joiner([this](std::uint32_t generation) { return policies_.limits(generation); }, last),
+             std::max(hello.start_ns, store_.covered_until(hello.start_ns))});
     }
     for (const Worker& worker : workers_) {
         lost_before_ += worker.joiner.lost();
@@ -272,13 +285,9 @@ bool Ingest::take_hello(const HelloMessage& hello, std::vector<int>& fds) {
     hello_ = hello;
     known_ = true;
     greeted_ = true;
-    std::vector<std::string> rules;
-    for (std::size_t i = 0; fits && i < names_.policy()->rule_ids(); ++i) {
-        rules.push_back(names_.rule(static_cast<std::uint16_t>(i)));
-    }
-    hits_.begin(hello.start_ns, hello.policy_generation, hello.policy_sha256, std::move(rules),
-                now_ns<std::chrono::system_clock>());
-    if (!fits && names_.has_policy()) {
+    policies_.greet(hello.policy_generation, hello.policy_sha256, same_life);
+    begin_hits();
+    if (policies_.find(hello.policy_generation) == nullptr && policies_.own().names.has_policy()) {
         std::fprintf(
             stderr,
             "springlatch: the data plane (pid %llu) runs another policy than --policy names; services, "
@@ -318,16 +327,142 @@ void Ingest::take_check(std::span<const std::byte> message) {
     CheckMessage check;
     std::memcpy(&check, message.data(), sizeof check);
     if (checks_ == nullptr) {
-        answers_.push_back({.fingerprint = check.fingerprint});
+        answers_.push_back({.fingerprint = check.fingerprint, .generation = check.generation});
         return;
     }
-    if (!names_.fits(hello_.policy_sha256)) {
-        checks_->decline(check.fingerprint);
+    const KnownPolicy* policy = policies_.find(check.generation);
+    if (policy == nullptr) {
+        checks_->decline(check.fingerprint, check.generation);
         return;
     }
     const auto value = message.subspan(sizeof check);
     checks_->submit(check.fingerprint, {reinterpret_cast<const char*>(value.data()), value.size()},
-                    check.time_ns);
+                    check.time_ns, check.generation, policy->checker);
+}
+
+std::future<Handover> Ingest::hand_over(KnownPolicy policy, std::string bytes) {
+    Order order{.policy = std::move(policy),
+                .bytes = std::move(bytes),
+                .told = {},
+                .generation = 0,
+                .since_ns = monotonic_ns()};
+    std::future<Handover> told = order.told.get_future();
+    const std::lock_guard lock(mutex_);
+    if (offered_) {
+        offered_->told.set_value({Handover::How::away, "another policy was handed over after it"});
+    }
+    offered_ = std::move(order);
+    return told;
+}
+
+void Ingest::own(KnownPolicy policy) {
+    const std::lock_guard lock(mutex_);
+    own_next_ = std::move(policy);
+}
+
+void Ingest::send_order() {
+    if (!order_) {
+        const std::lock_guard lock(mutex_);
+        if (own_next_) {
+            policies_.own(std::move(*own_next_));
+            own_next_.reset();
+            stale_ = true;
+        }
+        if (!offered_) {
+            return;
+        }
+        order_ = std::exchange(offered_, std::nullopt);
+    }
+    if (fd_ < 0 || !greeted_) {
+        const bool sent = order_->generation != 0;
+        end_order(sent ? Handover::How::lost : Handover::How::away,
+                  sent ? "the data plane went away meanwhile" : "the data plane is not connected");
+        return;
+    }
+    if (monotonic_ns() - order_->since_ns > adoption_timeout_ns) {
+        disconnect("it did not answer whether it runs the policy that it was given");
+        end_order(Handover::How::lost, "the data plane did not answer");
+        return;
+    }
+    if (order_->generation != 0) {
+        return;
+    }
+    const auto fd = seal_bytes("springlatch-policy", order_->bytes);
+    if (!fd) {
+        end_order(Handover::How::refused,
+                  std::string("no memory to hand it over: ") + std::strerror(fd.error()));
+        return;
+    }
+    // Known before the data plane has it: its first events may come before its answer.
+    const std::uint32_t generation = policies_.next();
+    policies_.expect(generation, order_->policy);
+    PolicyMessage message;
+    message.header = {.version = channel_version,
+                      .type = MessageType::policy,
+                      .bytes = sizeof message,
+                      .workers = hello_.header.workers};
+    message.generation = generation;
+    iovec piece{.iov_base = &message, .iov_len = sizeof message};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr whole{};
+    whole.msg_iov = &piece;
+    whole.msg_iovlen = 1;
+    whole.msg_control = control.data();
+    whole.msg_controllen = control.size();
+    cmsghdr* rights = CMSG_FIRSTHDR(&whole);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(rights), &*fd, sizeof(int));
+    if (sendmsg(fd_, &whole, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message)) {
+        order_->generation = generation;
+    } else {
+        policies_.forget(generation);  // later, or never: a closed connection shows when it is read
+    }
+    close(*fd);
+}
+
+void Ingest::begin_hits() {
+    const KnownPolicy* policy = policies_.find(hello_.policy_generation);
+    std::vector<std::string> rules;
+    for (std::size_t i = 0;
+         policy != nullptr && policy->names.has_policy() && i < policy->names.policy()->rule_ids(); ++i) {
+        rules.push_back(policy->names.rule(static_cast<std::uint16_t>(i)));
+    }
+    hits_.begin(hello_.start_ns, hello_.policy_generation, hello_.policy_sha256, std::move(rules),
+                now_ns<std::chrono::system_clock>());
+}
+
+bool Ingest::take_adopted(const AdoptedMessage& outcome) {
+    if (outcome.refused > 1 || outcome.observing > 1 || outcome.refusal_bytes > refusal_bytes_max) {
+        return false;
+    }
+    if (outcome.refused == 0) {
+        hello_.policy_generation = outcome.generation;
+        hello_.policy_sha256 = outcome.policy_sha256;
+        hello_.observing = outcome.observing;
+        begin_hits();
+    } else {
+        policies_.forget(outcome.generation);
+    }
+    if (!order_ || order_->generation != outcome.generation) {
+        return true;  // nobody waits for it any more
+    }
+    if (outcome.refused != 0) {
+        end_order(Handover::How::refused, printable({outcome.refusal.data(), outcome.refusal_bytes}));
+    } else if (!order_->policy.names.fits(outcome.policy_sha256)) {
+        return false;
+    } else {
+        policies_.own(order_->policy);
+        end_order(Handover::How::adopted, "");
+    }
+    return true;
+}
+
+void Ingest::end_order(Handover::How how, const std::string& text) {
+    order_->told.set_value({how, text});
+    order_.reset();
+    stale_ = true;
 }
 
 void Ingest::send_answers() {
@@ -427,7 +562,7 @@ void Ingest::take(const WholeEvent& whole, std::uint32_t worker) {
         take_answer(record, worker);
         return;
     }
-    const Names& names = names_.fits(hello_.policy_sha256) ? names_ : unnamed_;
+    const Names& names = policies_.names(record.generation);
     Event event = event_of(whole, names);
     event.life = hello_.start_ns;
     event.worker = worker;
@@ -479,7 +614,8 @@ void Ingest::publish() {
     now.connected = fd_ >= 0 && greeted_;
     now.hello = hello_;
     now.known = known_;
-    now.names_fit = known_ && names_.fits(hello_.policy_sha256);
+    now.names = policies_.own().names;
+    now.names_fit = known_ && now.names.fits(hello_.policy_sha256);
     now.status_received_ns = status_received_ns_;
     now.workers = statuses_;
     now.events_taken = events_taken_;
@@ -491,7 +627,7 @@ void Ingest::publish() {
     }
     now.answers_unmatched = answers_unmatched_;
     now.connections_refused = connections_refused_;
-    now.can_check = checks_ != nullptr && now.names_fit;
+    now.can_check = checks_ != nullptr && known_ && policies_.find(hello_.policy_generation) != nullptr;
     now.checks = checks_ != nullptr ? checks_->totals() : CheckTotals{};
     const std::lock_guard lock(mutex_);
     published_ = std::move(now);

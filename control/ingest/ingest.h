@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,7 +26,7 @@
 #include "control/ingest/aggregates.h"
 #include "control/ingest/hit_taker.h"
 #include "control/ingest/joiner.h"
-#include "control/ingest/names.h"
+#include "control/ingest/policies.h"
 #include "control/store/store.h"
 #include "dataplane/ipc/channel.h"
 #include "dataplane/ipc/ring.h"
@@ -43,6 +44,7 @@ struct Snapshot {
     HelloMessage hello;                    ///< of the data plane now or last connected
     bool known = false;                    ///< there was one
     bool names_fit = false;                ///< it runs the policy that names are taken from
+    Names names;                           ///< of the control process's own policy
     std::uint64_t status_received_ns = 0;  ///< since the Unix epoch; 0: none yet
     std::vector<WorkerSnapshot> workers;
     bool can_check = false;  ///< it runs the policy whose identities are known here
@@ -53,6 +55,18 @@ struct Snapshot {
     std::uint64_t records_bad = 0;
     std::uint64_t answers_unmatched = 0;    ///< answers whose request is not known any more
     std::uint64_t connections_refused = 0;  ///< of data planes: one too many, or not understood
+};
+
+/// What became of a policy that was handed to the data plane.
+struct Handover {
+    enum class How : std::uint8_t {
+        adopted,
+        refused,  ///< the one before stays in force
+        away,     ///< no data plane is there
+        lost,     ///< it went away or fell silent meanwhile: its next hello says what it runs
+    };
+    How how = How::away;
+    std::string text;  ///< why, if it was not adopted
 };
 
 /// How many requests wait for the end of their answer at most; the oldest is forgotten first.
@@ -73,6 +87,12 @@ class Ingest {
     /// Waits up to `timeout_ms` for a message, then reads what came. Returns how many events were taken.
     std::size_t step(int timeout_ms);
     [[nodiscard]] Snapshot snapshot() const;
+
+    /// Hands a policy to the data plane: `bytes` of the file. It is the own one from its adoption on. From
+    /// any thread but step()'s; one at a time.
+    [[nodiscard]] std::future<Handover> hand_over(KnownPolicy policy, std::string bytes);
+    /// The control process's own policy from the next step() on, whatever the data plane runs.
+    void own(KnownPolicy policy);
 
   private:
     struct Worker {
@@ -95,6 +115,11 @@ class Ingest {
     void accept_one();
     void read_messages();
     [[nodiscard]] bool take_hello(const HelloMessage& hello, std::vector<int>& fds);
+    /// The rules' hits are counted under the data plane's generation from here on.
+    void begin_hits();
+    [[nodiscard]] bool take_adopted(const AdoptedMessage& outcome);
+    void send_order();
+    void end_order(Handover::How how, const std::string& text);
     [[nodiscard]] bool take_status(const StatusMessage& status);
     void take_check(std::span<const std::byte> message);
     void send_answers();
@@ -113,8 +138,7 @@ class Ingest {
     int fd_ = -1;                    ///< of the data plane
     std::uint64_t accepted_ns_ = 0;  ///< monotonic
     bool greeted_ = false;
-    Names names_;
-    Names unnamed_;
+    PolicyBook policies_;
     Store& store_;
     CheckPool* checks_;
     std::deque<CheckAnswer> answers_;  ///< that the data plane has not taken yet
@@ -137,8 +161,18 @@ class Ingest {
     std::uint64_t connections_refused_ = 0;
     bool stale_ = true;  ///< published_ is
     std::uint64_t published_ns_ = 0;
-    mutable std::mutex mutex_;  ///< guards published_
+    struct Order {
+        KnownPolicy policy;
+        std::string bytes;
+        std::promise<Handover> told;
+        std::uint32_t generation = 0;  ///< 0: not sent yet
+        std::uint64_t since_ns = 0;    ///< monotonic
+    };
+    std::optional<Order> order_;  ///< that the data plane works on
+    mutable std::mutex mutex_;    ///< guards what follows
     Snapshot published_;
+    std::optional<Order> offered_;
+    std::optional<KnownPolicy> own_next_;
 };
 
 }  // namespace springlatch::control

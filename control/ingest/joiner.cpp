@@ -58,7 +58,7 @@ std::optional<WholeEvent> Joiner::take_first(const RingSlot& slot) {
     }
     std::memcpy(&record_, slot.bytes, sizeof record_);
     const std::uint64_t step = record_.sequence - sequence_;
-    if (!is_possible(record_, limits_) || step == 0 || step > gap_max) {
+    if (!is_possible(record_, limits_of_(record_.generation)) || step == 0 || step > gap_max) {
         reject();
         return std::nullopt;
     }

@@ -1,8 +1,10 @@
 #pragma once
 // From ring slots to whole, checked events of one worker.
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "dataplane/event/record.h"
 #include "dataplane/ipc/ring.h"
@@ -32,7 +34,11 @@ struct WholeEvent {
 class Joiner {
   public:
     /// `last_sequence`: of the last event known from this worker, 0 if none.
-    Joiner(IndexLimits limits, std::uint64_t last_sequence) : limits_(limits), sequence_(last_sequence) {}
+    Joiner(IndexLimits limits, std::uint64_t last_sequence)
+        : Joiner([limits](std::uint32_t) { return limits; }, last_sequence) {}
+    /// `limits_of`: by the generation of the policy.
+    Joiner(std::function<IndexLimits(std::uint32_t)> limits_of, std::uint64_t last_sequence)
+        : limits_of_(std::move(limits_of)), sequence_(last_sequence) {}
 
     /// An event, if this slot completes one.
     [[nodiscard]] std::optional<WholeEvent> take(const RingSlot& slot);
@@ -49,7 +55,7 @@ class Joiner {
     [[nodiscard]] std::optional<WholeEvent> finish();
     void reject() noexcept;
 
-    IndexLimits limits_;
+    std::function<IndexLimits(std::uint32_t)> limits_of_;
     std::uint64_t sequence_;
     std::uint64_t bad_ = 0;
     std::uint64_t lost_ = 0;

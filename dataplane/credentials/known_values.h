@@ -16,6 +16,7 @@ struct KnownValue {
     Fingerprint fingerprint;
     std::uint32_t until = 0;       ///< seconds since the Unix epoch; not known any more from then on
     std::uint32_t refresh_at = 0;  ///< seconds; time to ask again, so that a value in use never runs out
+    std::uint32_t generation = 0;  ///< of the policy that `identity` is an index of
     std::uint16_t identity = 0;
 };
 static_assert(sizeof(KnownValue) == 32);

@@ -12,11 +12,14 @@ constexpr std::uint64_t minute_ns = 60'000'000'000U;
 }  // namespace
 
 SourceBudget::SourceBudget(std::uint32_t sources, std::uint32_t per_minute, const SipKey& key)
-    : key_(key),
-      interval_ns_(minute_ns / std::max(per_minute, 1U)),
-      depth_ns_(interval_ns_ * (std::max(per_minute, 1U) - 1)),
-      sets_(std::bit_ceil(std::max<std::size_t>(sources / ways, 1))),
-      mask_(sets_.size() - 1) {}
+    : key_(key), sets_(std::bit_ceil(std::max<std::size_t>(sources / ways, 1))), mask_(sets_.size() - 1) {
+    set_rate(per_minute);
+}
+
+void SourceBudget::set_rate(std::uint32_t per_minute) noexcept {
+    interval_ns_ = minute_ns / std::max(per_minute, 1U);
+    depth_ns_ = interval_ns_ * (std::max(per_minute, 1U) - 1);
+}
 
 SourceBudget::Bucket& SourceBudget::bucket_of(const IpAddress& source) noexcept {
     const Fingerprint place = siphash128(key_, std::as_bytes(std::span{&source, 1}));

@@ -23,6 +23,8 @@ class SourceBudget {
 
     /// Takes one check out of the source's bucket; false if it is empty.
     [[nodiscard]] bool take(const IpAddress& source, std::uint64_t now_ns) noexcept;
+    /// From here on; what sources have in hand stays.
+    void set_rate(std::uint32_t per_minute) noexcept;
 
     [[nodiscard]] std::size_t memory_bytes() const noexcept { return sets_.capacity() * sizeof(Set); }
 
@@ -38,8 +40,8 @@ class SourceBudget {
     [[nodiscard]] Bucket& bucket_of(const IpAddress& source) noexcept;
 
     SipKey key_;
-    std::uint64_t interval_ns_;
-    std::uint64_t depth_ns_;  ///< so long does an empty bucket take to be one check short of full
+    std::uint64_t interval_ns_ = 0;
+    std::uint64_t depth_ns_ = 0;  ///< so long does an empty bucket take to be one check short of full
     std::vector<Set> sets_;
     std::uint64_t mask_;
 };

@@ -17,6 +17,7 @@ struct CheckRequest {
     Fingerprint fingerprint;
     std::span<const std::byte> value;  ///< of the Authorization header; valid during the call only
     std::uint64_t time_ns = 0;         ///< of the frame, since the Unix epoch
+    std::uint32_t generation = 0;      ///< of the policy whose identities it is to be checked against
 };
 
 enum class CheckResult : std::uint8_t {
@@ -30,6 +31,7 @@ struct CheckAnswer {
     CheckResult result = CheckResult::unavailable;
     std::uint16_t identity = no_identity;       ///< accepted: index into the policy's identities
     std::uint32_t valid_seconds = 0xffff'ffff;  ///< accepted: no longer than this (a token's `exp`)
+    std::uint32_t generation = 0;               ///< the question's
 };
 
 enum class Asked : std::uint8_t {

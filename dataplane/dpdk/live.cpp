@@ -16,6 +16,7 @@
 
 #include "dataplane/dpdk/clock.h"
 #include "dataplane/dpdk/link.h"
+#include "dataplane/dpdk/policy_change.h"
 #include "dataplane/dpdk/ports.h"
 #include "dataplane/dpdk/reporting.h"
 #include "dataplane/dpdk/stop.h"
@@ -159,6 +160,7 @@ struct Worker {
     std::unique_ptr<Exchange> exchange;
     CheckQueue checks;
     CounterMailbox mailbox;
+    AdoptionSlot adoption;
     Polling polling = Polling::adaptive;
 };
 
@@ -172,6 +174,7 @@ int run_worker(void* argument) {
     while (!stop_requested()) {
         const std::uint16_t count = worker.source->receive(frames, sides);
         worker.mailbox.serve([&worker] { return worker.exchange->counters(); });
+        worker.adoption.serve(*worker.inspector);
         while (const auto answer = worker.checks.take_answer()) {
             worker.inspector->learn(*answer, unix_ns());
         }
@@ -276,7 +279,7 @@ template <typename Secret>
 class Appliance {
   public:
     Appliance(const DataplaneOptions& options, const LoadedPolicy& policy, Port& outside, Port& inside,
-              rte_mempool* pool, std::uint32_t frame_bytes_end, Reporting& reporting)
+              rte_mempool* pool, std::uint32_t frame_bytes_end, Reporting& reporting, PolicyReader reader)
         : options_(options),
           policy_(policy),
           outside_(outside),
@@ -284,6 +287,7 @@ class Appliance {
           pool_(pool),
           frame_bytes_end_(frame_bytes_end),
           reporting_(reporting),
+          reader_(std::move(reader)),
           workers_(options.workers) {}
 
     [[nodiscard]] tl::expected<void, std::string> build() {
@@ -356,6 +360,7 @@ class Appliance {
   private:
     void supervise() {
         LinkFollower<Port> links(outside_, inside_);
+        PolicyChange change(policy_.policy, reader_, places());
         std::uint64_t status_ns = 0;
         std::uint64_t link_ns = 0;
         while (!stop_requested()) {
@@ -364,6 +369,7 @@ class Appliance {
                 request_stop();
             }
             carry_checks();
+            carry_policy(change);
             if (now - link_ns >= link_interval_ns) {
                 link_ns = now;
                 links_ = links.follow(now);
@@ -378,6 +384,42 @@ class Appliance {
                 }
             }
             usleep(main_interval_us);
+        }
+    }
+
+    [[nodiscard]] std::vector<PolicyChange::Place> places() {
+        std::vector<PolicyChange::Place> places;
+        for (Worker& worker : workers_) {
+            places.push_back({worker.inspector.get(), &worker.adoption});
+        }
+        return places;
+    }
+
+    /// One policy at a time: an order that comes meanwhile waits.
+    void carry_policy(PolicyChange& change) {
+        if (!outcome_ && !change.busy()) {
+            if (auto order = reporting_.take_policy()) {
+                change.begin(std::move(*order));
+            }
+        }
+        if (!outcome_) {
+            outcome_ = change.step();
+            if (outcome_) {
+                tell_change(*outcome_);
+            }
+        }
+        if (outcome_ && reporting_.send(*outcome_)) {
+            outcome_.reset();
+        }
+    }
+
+    static void tell_change(const AdoptedMessage& outcome) {
+        if (outcome.refused != 0) {
+            std::cerr << "policy refused, the one before stays: "
+                      << std::string_view(outcome.refusal.data(), outcome.refusal_bytes) << '\n';
+        } else {
+            std::cerr << "policy: " << hex_of(outcome.policy_sha256) << ", "
+                      << (outcome.observing != 0 ? "observe" : "enforce") << '\n';
         }
     }
 
@@ -419,14 +461,16 @@ class Appliance {
     rte_mempool* pool_;
     std::uint32_t frame_bytes_end_;
     Reporting& reporting_;
+    PolicyReader reader_;
     std::vector<Worker> workers_;
     std::unique_ptr<Dispatcher> dispatcher_;
     std::uint32_t links_ = 0;
+    std::optional<AdoptedMessage> outcome_;  ///< that the control process has not taken yet
 };
 
 }  // namespace
 
-int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
+int run_live(const DataplaneOptions& options, const LoadedPolicy& policy, const PolicyReader& reader) {
     auto outside_name = parse_port(options.outside);
     auto inside_name = parse_port(options.inside);
     if (!outside_name || !inside_name) {
@@ -490,7 +534,7 @@ int run_live(const DataplaneOptions& options, const LoadedPolicy& policy) {
         if (!inside) {
             return fail(inside.error());
         }
-        Appliance appliance(options, policy, *outside, *inside, *pool, frame_bytes_end, **reporting);
+        Appliance appliance(options, policy, *outside, *inside, *pool, frame_bytes_end, **reporting, reader);
         const auto built = appliance.build();
         if (!built) {
             return fail(built.error());

@@ -13,6 +13,8 @@ std::variant<DataplaneOptions, int> read_options(int argc, char** argv) {
         "Springlatch data plane: inspects what goes towards the services of a policy and forwards what it "
         "allows."};
     app.add_option("--policy", options.policy, "Policy file (JSON)")->required();
+    app.add_option("--policy-key", options.policy_key,
+                   "Ed25519 public key (PEM): run only policies signed with its private key");
     CLI::Option* outside = app.add_option(
         "--outside", options.outside,
         "Port towards the clients: a PCI address, or a DPDK vdev string such as net_af_packet0,iface=eth1");

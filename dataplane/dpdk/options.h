@@ -15,7 +15,8 @@ enum class Polling : std::uint8_t {
 
 struct DataplaneOptions {
     std::string policy;
-    std::string outside;  ///< PCI address or vdev string
+    std::string policy_key;  ///< PEM of the public key that policies must be signed with; empty: none
+    std::string outside;     ///< PCI address or vdev string
     std::string inside;
     std::string replay;     ///< capture; empty: live
     std::string forwarded;  ///< replay: where what left is written

@@ -52,6 +52,21 @@ std::uint64_t Reporting::free_slots() noexcept {
     return least;
 }
 
+bool Reporting::send(AdoptedMessage outcome) {
+    if (!channel_) {
+        return true;
+    }
+    outcome.header = {.version = channel_version,
+                      .type = MessageType::adopted,
+                      .bytes = sizeof outcome,
+                      .workers = workers_};
+    if (outcome.refused == 0) {
+        channel_->set_policy(outcome);
+    }
+    // Who connects anew is told by the hello.
+    return channel_->send(outcome) || !channel_->connected();
+}
+
 void Reporting::status(std::uint32_t worker, const Counters& counters, std::uint32_t links_up, bool finished,
                        std::uint64_t now_ns) {
     if (!channel_) {

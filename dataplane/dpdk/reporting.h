@@ -46,6 +46,11 @@ class Reporting {
     [[nodiscard]] bool send(const CheckRequest& check) {
         return channel_.has_value() && channel_->send(check);
     }
+    [[nodiscard]] std::optional<PolicyOrder> take_policy() {
+        return channel_.has_value() ? channel_->take_policy() : std::nullopt;
+    }
+    /// Tells the outcome of an order. False if the control process does not take it now.
+    [[nodiscard]] bool send(AdoptedMessage outcome);
     void status(std::uint32_t worker, const Counters& counters, std::uint32_t links_up, bool finished,
                 std::uint64_t now_ns);
 

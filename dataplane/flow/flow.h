@@ -81,6 +81,10 @@ inline constexpr std::uint16_t expects_continue = 4096;  ///< the request's body
 /// The server has acknowledged a byte of the client: it stands on this handshake, not on another one that it
 /// answered on the same tuple (with SYN cookies it remembers none, and the next ACK decides).
 inline constexpr std::uint16_t confirmed = 8192;
+/// Under which policy `service` and `zone` were looked up: one of three marks in turn (bits 14 and 15), or 0
+/// for any policy but the one in force. See Inspector::adopt().
+inline constexpr std::uint16_t policy_mark = 0xc000;
+inline constexpr std::uint16_t policy_mark_step = 0x4000;
 }  // namespace flow_flag
 
 inline constexpr std::uint8_t not_chunked = 0xff;
@@ -97,7 +101,7 @@ struct FlowCold {
     std::uint8_t in_flight = 0;         ///< forwarded requests whose answer has not ended
     RequestPhase phase = RequestPhase::head;
     std::uint8_t chunk_phase = not_chunked;  ///< http::ChunkPhase, or not_chunked
-    std::uint8_t chunk_digits = 0;           ///< while cut: resets sent for late frames
+    std::uint8_t chunk_digits = 0;  ///< while cut: resets sent for late frames; opaque: 1 if it is TLS
 };
 static_assert(sizeof(FlowCold) == 56);
 

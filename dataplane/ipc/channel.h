@@ -27,7 +27,11 @@ enum class MessageType : std::uint32_t {
     stop = 3,    ///< control → data plane: finish and exit
     check =
         4,  ///< data plane → control: is this credential value right? A CheckMessage and the value's bytes
-    answer = 5,  ///< control → data plane: an AnswerMessage a check, in any order
+    answer = 5,   ///< control → data plane: an AnswerMessage a check, in any order
+    policy = 6,   ///< control → data plane: run another policy; a PolicyMessage with one sealed memfd
+                  ///< (SCM_RIGHTS) that holds the policy file's bytes
+    adopted = 7,  ///< data plane → control: an AdoptedMessage a policy, when every worker runs it or it was
+                  ///< refused
 };
 
 struct MessageHeader {
@@ -63,9 +67,33 @@ static_assert(sizeof(StatusMessage) <= message_bytes_max);
 struct CheckMessage {
     MessageHeader header;
     Fingerprint fingerprint;
-    std::uint64_t time_ns = 0;  ///< of the frame, since the Unix epoch
+    std::uint64_t time_ns = 0;     ///< of the frame, since the Unix epoch
+    std::uint32_t generation = 0;  ///< of the policy whose identities are meant; the answer repeats it
+    std::uint32_t reserved = 0;
 };
 static_assert(sizeof(CheckMessage) + credential_bytes_max <= message_bytes_max);
+
+/// More than any policy file may have, in the form of a signed bundle.
+inline constexpr std::size_t policy_bytes_max = 32U << 20U;
+
+struct PolicyMessage {
+    MessageHeader header;
+    std::uint32_t generation = 0;  ///< the data plane's events bear it from the swap on; above the one before
+    std::uint32_t reserved = 0;
+};
+
+inline constexpr std::size_t refusal_bytes_max = 4096;
+
+struct AdoptedMessage {
+    MessageHeader header;
+    std::uint32_t generation = 0;  ///< the PolicyMessage's
+    std::uint32_t refused = 0;     ///< 1: the policy before stays in force, `refusal` says why
+    std::uint32_t observing = 0;   ///< as HelloMessage::observing, of the new policy
+    std::uint32_t refusal_bytes = 0;
+    std::array<std::uint8_t, 32> policy_sha256{};  ///< as HelloMessage::policy_sha256, of the new policy
+    std::array<char, refusal_bytes_max> refusal{};
+};
+static_assert(sizeof(AdoptedMessage) <= message_bytes_max);
 
 struct AnswerMessage {
     MessageHeader header;

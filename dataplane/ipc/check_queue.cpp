@@ -20,6 +20,7 @@ Asked CheckQueue::ask(const CheckRequest& request, CheckAnswer&) noexcept {
     Question& question = (*questions_)[head % questions_max];
     question.fingerprint = request.fingerprint;
     question.time_ns = request.time_ns;
+    question.generation = request.generation;
     question.bytes = request.value.size();
     std::memcpy(question.value.data(), request.value.data(), request.value.size());
     asked_.head.store(head + 1, std::memory_order_release);
@@ -50,7 +51,7 @@ std::optional<CheckRequest> CheckQueue::front() noexcept {
     }
     const Question& question = (*questions_)[tail % questions_max];
     return CheckRequest{question.fingerprint, std::span{question.value}.first(question.bytes),
-                        question.time_ns};
+                        question.time_ns, question.generation};
 }
 
 void CheckQueue::pop() noexcept {

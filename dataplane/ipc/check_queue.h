@@ -43,6 +43,7 @@ class CheckQueue final : public CredentialVerifier {
     struct Question {
         Fingerprint fingerprint;
         std::uint64_t time_ns = 0;
+        std::uint32_t generation = 0;
         std::size_t bytes = 0;
         std::array<std::byte, credential_bytes_max> value;
     };

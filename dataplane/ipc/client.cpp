@@ -7,12 +7,39 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
+
+#include "dataplane/ipc/sealed.h"
 
 namespace springlatch {
 namespace {
 
 /// A bound, so that a flood of messages cannot keep the caller from its other work.
 constexpr int messages_a_poll_max = 256;
+
+/// Closed at the end.
+struct Descriptor {
+    int fd = -1;
+    explicit Descriptor(int taken) : fd(taken) {}
+    ~Descriptor() {
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+};
+
+/// That came with the message, or -1; there is room for one.
+[[nodiscard]] int descriptor_of(const msghdr& message) noexcept {
+    const cmsghdr* part = CMSG_FIRSTHDR(&message);
+    int fd = -1;
+    if (part != nullptr && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS &&
+        part->cmsg_len == CMSG_LEN(sizeof fd)) {
+        std::memcpy(&fd, CMSG_DATA(part), sizeof fd);
+    }
+    return fd;
+}
 
 }  // namespace
 
@@ -70,23 +97,48 @@ void ChannelClient::connect_now() {
 }
 
 ChannelClient::Read ChannelClient::read_one(CheckAnswer& answer) {
-    AnswerMessage message;
-    const ssize_t got = recv(fd_, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
+    alignas(8) std::array<std::byte, std::max(sizeof(AnswerMessage), sizeof(PolicyMessage))> body{};
+    iovec piece{.iov_base = body.data(), .iov_len = body.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr whole{};
+    whole.msg_iov = &piece;
+    whole.msg_iovlen = 1;
+    whole.msg_control = control.data();
+    whole.msg_controllen = control.size();
+    const ssize_t got = recvmsg(fd_, &whole, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
         return Read::nothing;
     }
-    if (got < static_cast<ssize_t>(sizeof message.header) || message.header.version != channel_version) {
+    const Descriptor descriptor(got < 0 ? -1 : descriptor_of(whole));
+    MessageHeader header;
+    if (got < static_cast<ssize_t>(sizeof header) || (whole.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
         return Read::bad;
     }
-    if (message.header.type == MessageType::stop && got == static_cast<ssize_t>(sizeof message.header)) {
+    std::memcpy(&header, body.data(), sizeof header);
+    const auto is = [&](MessageType type, std::size_t bytes) {
+        return header.version == channel_version && header.type == type &&
+               static_cast<std::size_t>(got) == bytes;
+    };
+    if (is(MessageType::stop, sizeof header)) {
         return Read::stop;
     }
-    if (message.header.type != MessageType::answer || got != static_cast<ssize_t>(sizeof message) ||
-        message.answer.result > CheckResult::unavailable) {
-        return Read::bad;
+    if (is(MessageType::answer, sizeof(AnswerMessage))) {
+        AnswerMessage message;
+        std::memcpy(&message, body.data(), sizeof message);
+        answer = message.answer;
+        return answer.result > CheckResult::unavailable ? Read::bad : Read::answer;
     }
-    answer = message.answer;
-    return Read::answer;
+    if (is(MessageType::policy, sizeof(PolicyMessage)) && descriptor.fd >= 0) {
+        PolicyMessage message;
+        std::memcpy(&message, body.data(), sizeof message);
+        auto bytes = read_sealed(descriptor.fd, policy_bytes_max);
+        if (!bytes) {
+            return Read::bad;
+        }
+        policy_ = PolicyOrder{message.generation, std::move(*bytes)};
+        return Read::policy;
+    }
+    return Read::bad;
 }
 
 bool ChannelClient::poll(std::uint64_t now_ns, std::vector<CheckAnswer>& answers) {
@@ -104,6 +156,8 @@ bool ChannelClient::poll(std::uint64_t now_ns, std::vector<CheckAnswer>& answers
                 return false;
             case Read::answer:
                 answers.push_back(answer);
+                break;
+            case Read::policy:
                 break;
             case Read::stop:
                 return true;
@@ -126,6 +180,7 @@ bool ChannelClient::send(const CheckRequest& check) {
                       .workers = static_cast<std::uint32_t>(ring_fds_.size())};
     message.fingerprint = check.fingerprint;
     message.time_ns = check.time_ns;
+    message.generation = check.generation;
     // sendmsg() does not write to what it sends.
     std::array<iovec, 2> parts = {
         iovec{.iov_base = &message, .iov_len = sizeof message},
@@ -150,6 +205,17 @@ void ChannelClient::send(const StatusMessage& status) {
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
         disconnect();
     }
+}
+
+bool ChannelClient::send(const AdoptedMessage& outcome) {
+    return fd_ >= 0 && ::send(fd_, &outcome, sizeof outcome, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+                           static_cast<ssize_t>(sizeof outcome);
+}
+
+void ChannelClient::set_policy(const AdoptedMessage& adopted) noexcept {
+    hello_.policy_generation = adopted.generation;
+    hello_.policy_sha256 = adopted.policy_sha256;
+    hello_.observing = adopted.observing;
 }
 
 }  // namespace springlatch

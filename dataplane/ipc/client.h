@@ -3,13 +3,21 @@
 // anybody wait.
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/ipc/channel.h"
 
 namespace springlatch {
+
+/// A policy that the control process wants to be run.
+struct PolicyOrder {
+    std::uint32_t generation = 0;
+    std::string bytes;  ///< of the file
+};
 
 class ChannelClient {
   public:
@@ -29,10 +37,17 @@ class ChannelClient {
     void send(const StatusMessage& status);
     /// False if the peer does not take it now; then try again.
     [[nodiscard]] bool send(const CheckRequest& check);
+    /// False if there is no connection, or the peer does not take it now.
+    [[nodiscard]] bool send(const AdoptedMessage& outcome);
+    /// A policy that came since the last call.
+    [[nodiscard]] std::optional<PolicyOrder> take_policy() { return std::exchange(policy_, std::nullopt); }
+    /// What a hello says from here on.
+    void set_policy(const AdoptedMessage& adopted) noexcept;
 
   private:
-    enum class Read : std::uint8_t { nothing, answer, stop, bad };
+    enum class Read : std::uint8_t { nothing, answer, policy, stop, bad };
     [[nodiscard]] Read read_one(CheckAnswer& answer);
+    [[nodiscard]] Read take_order(const PolicyMessage& message, int fd);
     void connect_now();
     void disconnect() noexcept;
 
@@ -41,6 +56,7 @@ class ChannelClient {
     std::vector<int> ring_fds_;
     int fd_ = -1;
     std::uint64_t tried_ns_ = 0;
+    std::optional<PolicyOrder> policy_;
 };
 
 }  // namespace springlatch

@@ -42,6 +42,9 @@ void Inspector::Impl::from_client(Packet& packet) noexcept {
         return;
     }
     const std::uint32_t index = table_.find(packet.key, packet.hint);
+    if (index != no_index && !is_current(index) && !look_again(packet, index)) {
+        return;
+    }
     if (packet.has(tcp_flag::urg)) {
         if (index != no_index && hot(index).state == FlowState::open && !syn) {
             violate(packet, index, Reason::urgent_data);
@@ -76,6 +79,9 @@ void Inspector::Impl::open_client(Packet& packet, std::uint32_t index) noexcept 
             index = establish(packet, *handshake);
             if (index == no_index) {
                 refuse(packet, Reason::out_of_resources);
+                return;
+            }
+            if (!source_allowed(packet, index)) {
                 return;
             }
         }

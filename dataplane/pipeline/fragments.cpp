@@ -50,7 +50,7 @@ void Inspector::Impl::sweep_fragments() noexcept {
 }
 
 void Inspector::Impl::reassemble(Packet& packet) noexcept {
-    if (!reassembler_ || observing_) {
+    if (!reassembler_ || observing_) {  // observe mode forwards every frame as it came
         pass(packet);
         return;
     }

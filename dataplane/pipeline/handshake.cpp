@@ -208,7 +208,9 @@ void Inspector::Impl::client_without_flow(Packet& packet) noexcept {
         refuse(packet, Reason::out_of_resources);
         return;
     }
-    open_client(packet, index);
+    if (source_allowed(packet, index)) {  // it was at its SYN; the policy may be another one since
+        open_client(packet, index);
+    }
 }
 
 void Inspector::Impl::server_without_flow(Packet& packet) noexcept {
@@ -249,7 +251,7 @@ void Inspector::Impl::midstream(Packet& packet) noexcept {
             hot(index).zone =
                 policy_->zone_of(packet.is_from_client() ? decoded.source : decoded.destination);
             cold(index).phase = RequestPhase::lost;
-            hot(index).flags = flow_flag::responses_lost;
+            hot(index).flags |= flow_flag::responses_lost;
         }
         report_connection(packet, index, EventAction::would_deny, Reason::midstream, no_rule);
         refuse(packet, Reason::midstream);
@@ -299,6 +301,7 @@ std::uint32_t Inspector::Impl::new_flow(const FlowKey& key) noexcept {
         given_[index].rule = no_rule;
     }
     hot(index).last_seen = now_seconds_;
+    hot(index).flags = mark_;
     cold(index).incarnation = ++incarnation_;
     return index;
 }

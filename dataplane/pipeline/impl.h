@@ -8,11 +8,13 @@
 //   server.cpp      segments of the server: acknowledgements, windows, answers
 //   limits.cpp      the rules' limits, quarantines
 //   cut.cpp         the end of a connection: ours (reset, 401, 403) and theirs
+//   adopt.cpp       another policy takes over
 //   report.cpp      events
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "dataplane/flow/half_open.h"
 #include "dataplane/flow/reassembly.h"
@@ -70,6 +72,9 @@ class Inspector::Impl {
     }
     void idle(std::uint64_t now_ns, Output& out) noexcept;
     void finish(std::uint64_t now_ns, Output& out) noexcept;
+    [[nodiscard]] std::unique_ptr<Adoption> prepare(std::shared_ptr<const CompiledPolicy> next) const;
+    [[nodiscard]] bool can_adopt() const noexcept { return former_left_ == 0; }
+    void adopt(Adoption& adoption) noexcept;
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
     [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
@@ -216,6 +221,22 @@ class Inspector::Impl {
     void make(const Packet& model, const Made& made) noexcept;
     [[nodiscard]] bool may_send_reset(std::uint32_t index) noexcept;
 
+    // adopt.cpp
+    [[nodiscard]] bool is_current(std::uint32_t index) const noexcept {
+        return (table_.hot(index).flags & flow_flag::policy_mark) == mark_;
+    }
+    /// Looks again, under the policy in force, who talks to what here. False: the connection was cut, and the
+    /// packet is done with.
+    [[nodiscard]] bool look_again(Packet& packet, std::uint32_t index) noexcept;
+    /// False: as look_again(); of a connection in which nothing was judged yet.
+    [[nodiscard]] bool source_allowed(Packet& packet, std::uint32_t index) noexcept;
+    /// Whether the policy it was looked up under only observed it.
+    [[nodiscard]] bool was_observed(std::uint32_t index) const noexcept;
+    /// Whether the stream was read so far as the policy in force would read it.
+    [[nodiscard]] bool was_read_alike(std::uint32_t index) const noexcept;
+    void sweep_former() noexcept;
+    void abandon(std::uint32_t index, Reason reason) noexcept;
+
     // report.cpp
     [[nodiscard]] EventRecord record(EventKind kind, const Packet* packet,
                                      std::uint32_t index) const noexcept;
@@ -269,6 +290,11 @@ class Inspector::Impl {
     std::uint32_t now_seconds_ = 0;
     std::uint32_t sweep_at_ = 0;
     std::uint32_t sweep_left_ = 0;
+    std::uint32_t former_left_ = 0;  ///< records that may still bear the mark of the policy before
+    std::uint16_t mark_ = flow_flag::policy_mark_step;  ///< flow_flag::policy_mark of the policy in force
+    std::uint16_t former_mark_ = 0;                     ///< of the policy before
+    std::vector<Adoption::Observed> former_observed_;   ///< [service of the policy before]
+    bool unseen_observed_ = false;  ///< of connections unseen since an earlier policy, some were observed
     std::uint16_t incarnation_ = 0;
 };
 

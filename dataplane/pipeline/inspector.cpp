@@ -64,6 +64,15 @@ void Inspector::idle(std::uint64_t now_ns, Output& out) noexcept {
 void Inspector::finish(std::uint64_t now_ns, Output& out) noexcept {
     impl_->finish(now_ns, out);
 }
+std::unique_ptr<Adoption> Inspector::prepare(std::shared_ptr<const CompiledPolicy> next) const {
+    return impl_->prepare(std::move(next));
+}
+void Inspector::adopt(Adoption& adoption) noexcept {
+    impl_->adopt(adoption);
+}
+bool Inspector::can_adopt() const noexcept {
+    return impl_->can_adopt();
+}
 const Counters& Inspector::counters() const noexcept {
     return impl_->counters();
 }
@@ -84,13 +93,12 @@ Inspector::Impl::Impl(std::shared_ptr<const CompiledPolicy> policy, EventSink& e
       // Two bytes more than the limit, so that the parser itself sees a head that exceeds it.
       heads_(policy_->limits().open_heads, policy_->limits().head.head_bytes + 2),
       credentials_(policy_->limits().credentials, policy_->parts().identity_names.size(),
-                   options.credential_key, options.verifier),
+                   options.credential_key, options.verifier, policy_->generation()),
       limits_(*policy_, options.credential_key),
       hits_(options.hits, policy_->generation()),
       given_(limits_.counts_bytes() ? policy_->limits().flows : 0),
       patterns_(policy_->parts().patterns, policy_->limits().head.line_bytes),
-      // Observe mode forwards every frame as it came.
-      reassembler_(policy_->parts().reassemble_fragments && policy_->enforces_anything()
+      reassembler_(policy_->parts().reassemble_fragments
                        ? std::make_unique<Reassembler>(policy_->limits().fragments, options.packet_bytes_max,
                                                        options.secret)
                        : nullptr),
@@ -420,6 +428,9 @@ void Inspector::Impl::sweep() noexcept {
         if (over && silent < 0x8000'0000U) {
             forget(sweep_at_);
         }
+    }
+    if (former_left_ > 0) {
+        sweep_former();
     }
     if (reassembler_) {
         sweep_fragments();

@@ -13,11 +13,12 @@
 //   Bytes of a kept frame must not change.
 // Threads
 //   One inspector a worker; a flow belongs to one worker in both directions. Nothing is shared but the
-//   policy, which is read-only.
+//   policy, which is read-only, and is exchanged by adopt() alone.
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include "dataplane/event/hits.h"
 #include "dataplane/event/sink.h"
 #include "dataplane/flow/key.h"
+#include "dataplane/limits/limiter.h"
 #include "dataplane/policy/compiled.h"
 
 namespace springlatch {
@@ -98,6 +100,19 @@ struct InspectorOptions {
     std::uint32_t packet_bytes_max = 65535;  ///< IP packets longer than this are not made out of fragments
 };
 
+/// All that one inspector needs to go over to another policy; after that, all it does not need any more.
+struct Adoption {
+    std::shared_ptr<const CompiledPolicy> policy;
+    CredentialChange credentials;
+    /// Of each service of the policy before: was it only observed, and is it still?
+    enum class Observed : std::uint8_t { no, until_now, still };
+    std::vector<Observed> observed;
+    std::optional<PatternScratch> patterns;
+    std::optional<LimitSet> limits;
+    std::optional<Limiter> fresh_limiter;  ///< where no policy before had limits
+    std::optional<CredentialCache> fresh;  ///< where no policy before had identities
+};
+
 class Inspector {
   public:
     /// Takes all memory the policy's limits ask for.
@@ -116,6 +131,19 @@ class Inspector {
     /// Gives back every held frame and reports unfinished responses; the inspector must not be used
     /// afterwards except for counters().
     void finish(std::uint64_t now_ns, Output& out) noexcept;
+
+    /// Another policy, in two steps. prepare() takes the memory, in any thread, while no other adoption is
+    /// under way. `next` has another generation and asks for nothing that needs_restart().
+    [[nodiscard]] std::unique_ptr<Adoption> prepare(std::shared_ptr<const CompiledPolicy> next) const;
+    /// adopt() is the worker's, between two bursts: every request whose last head byte comes after it is
+    /// judged by the new policy. Connections go on and are looked up again with their next frame: those that
+    /// the new policy does not let in are cut (`source_not_allowed`), as are those whose bytes were not read
+    /// so far as the new policy wants them read (`midstream`: another protocol, or only observed until now).
+    /// The adoption is left with what is to be freed elsewhere.
+    void adopt(Adoption& adoption) noexcept;
+    /// False for some bursts (or calls of idle()) after an adoption, until every connection was marked as
+    /// looked up under an earlier policy; adopt() must wait for it.
+    [[nodiscard]] bool can_adopt() const noexcept;
 
     [[nodiscard]] const Counters& counters() const noexcept;
     /// Bytes taken at construction, flow table included.

@@ -28,8 +28,10 @@ EventRecord Inspector::Impl::record(EventKind kind, const Packet* packet,
     }
     if (index != no_index) {
         const FlowHot& flow = table_.hot(index);
-        event.service = flow.service;
-        event.zone = flow.zone;
+        if (is_current(index)) {  // else they are indices of another policy than `generation` says
+            event.service = flow.service;
+            event.zone = flow.zone;
+        }
         event.flow = flow.key.low ^ (std::uint64_t{table_.cold(index).incarnation} << 48U);
     } else if (packet != nullptr) {
         event.service = packet->what.service;

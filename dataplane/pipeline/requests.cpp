@@ -423,6 +423,7 @@ Inspector::Impl::StreamResult Inspector::Impl::refuse_head(Packet& packet, std::
     if (fault == http::HeadFault::tls && first_bytes && tls_allowed(index)) {
         close_head(index);
         state.phase = RequestPhase::opaque;
+        state.chunk_digits = 1;
         flow.client_gate = packet.end();
         report_connection(packet, index, EventAction::allowed, Reason::none, no_rule);
         return {.allowed = static_cast<std::uint32_t>(bytes.size())};

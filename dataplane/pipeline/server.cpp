@@ -29,6 +29,9 @@ void Inspector::Impl::from_server(Packet& packet) noexcept {
         server_without_flow(packet);
         return;
     }
+    if (!is_current(index) && !look_again(packet, index)) {
+        return;
+    }
     open_server(packet, index);
 }
 

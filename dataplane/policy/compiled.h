@@ -10,6 +10,7 @@
 //   look again.
 // Threads
 //   Read-only, so workers share one.
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -91,6 +92,8 @@ class CompiledPolicy {
         std::vector<std::string> zone_names;
         RangeMap zones;  ///< address → zone index
         std::vector<std::string> identity_names;
+        /// SHA-256 of each identity's definition; shorter than identity_names where that is not known.
+        std::vector<std::array<std::uint8_t, 32>> identity_digests;
         std::vector<Group> groups;
         std::vector<Service> services;
         std::vector<Rule> rules;  ///< in the policy's order

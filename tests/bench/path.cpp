@@ -6,9 +6,12 @@
 // Floor/flows: the same loop without the inspector, so that what remains is the cost of preparing a frame.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <random>
+#include <vector>
 
 #include "dataplane/pipeline/inspector.h"
 #include "tests/support/frames.h"
@@ -235,6 +238,58 @@ void Path(benchmark::State& state) {
 void PathWithALargePolicy(benchmark::State& state) {
     run(state, true, large_policy());
 }
+
+/// What a change of policy adds to a burst: medians of ordinary bursts, of those in which the policy is taken
+/// over, and of those that mark connections afterwards.
+void Swap(benchmark::State& state) {
+    const auto flows = static_cast<std::uint32_t>(state.range(0));
+    const auto policy_of = [flows](std::uint32_t generation) {
+        PolicyParts parts;
+        parts.generation = generation;
+        parts.limits.flows = flows + flows / 8 + 1024;
+        parts.limits.retained_bytes = std::uint32_t{flows} * 512 + (1U << 20U);
+        return std::make_shared<const CompiledPolicy>(std::move(parts));
+    };
+    NoEvents events;
+    std::uint32_t generation = 1;
+    Inspector inspector(policy_of(generation), events, {});
+    Output out(policy_of(generation)->frames_kept_max());
+    Traffic traffic(flows);
+    traffic.open(inspector, out);
+    std::mt19937 random(7);
+    std::array<Frame, burst_frames> burst;
+    std::array<std::vector<double>, 3> times;
+    const auto carry = [&](std::vector<double>& into, Adoption* adoption) {
+        for (std::size_t i = 0; i < burst_frames; ++i) {
+            burst[i] = traffic.next(static_cast<std::uint32_t>(random() % flows), i);
+        }
+        out.clear();
+        const auto before = std::chrono::steady_clock::now();
+        if (adoption != nullptr) inspector.adopt(*adoption);
+        inspector.inspect(burst, out);
+        const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - before;
+        into.push_back(spent.count());
+    };
+    for (auto _ : state) {
+        for (int i = 0; i < 1000; ++i) carry(times[0], nullptr);
+        const auto adoption = inspector.prepare(policy_of(++generation));
+        carry(times[1], adoption.get());
+        while (!inspector.can_adopt()) carry(times[2], nullptr);
+    }
+    const auto median = [](std::vector<double>& values) {
+        const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+        std::nth_element(values.begin(), middle, values.end());
+        return *middle;
+    };
+    state.counters["burst_ns"] = median(times[0]);
+    state.counters["swap_burst_ns"] = median(times[1]);
+    state.counters["marking_burst_ns"] = median(times[2]);
+    std::uint64_t dropped = 0;
+    for (const std::uint64_t one : inspector.counters().frames_dropped) dropped += one;
+    state.counters["dropped"] = static_cast<double>(dropped);
+}
+
+BENCHMARK(Swap)->Arg(10'000)->Arg(1'000'000)->Iterations(20);
 BENCHMARK(Floor)->Arg(10'000)->Arg(1'000'000);
 BENCHMARK(Path)->Arg(10'000)->Arg(1'000'000);
 BENCHMARK(PathWithALargePolicy)->Arg(10'000);

@@ -40,8 +40,8 @@ struct Verifier final : CredentialVerifier {
     [[nodiscard]] Asked ask(const CheckRequest& request, CheckAnswer&) noexcept override {
         if (answer) return Asked::full;
         const bool right = (request.fingerprint.low & 1U) != 0;
-        answer =
-            CheckAnswer{request.fingerprint, right ? CheckResult::accepted : CheckResult::refused, 0, 60};
+        answer = CheckAnswer{request.fingerprint, right ? CheckResult::accepted : CheckResult::refused, 0, 60,
+                             request.generation};
         return Asked::queued;
     }
 };

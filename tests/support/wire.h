@@ -26,6 +26,7 @@
 #include "dataplane/flow/sequence.h"
 #include "dataplane/packet/decode.h"
 #include "dataplane/pipeline/inspector.h"
+#include "dataplane/policy/change.h"
 #include "tests/support/frames.h"
 #include "tests/support/policy_parts.h"
 
@@ -145,6 +146,19 @@ class Wire {
     [[nodiscard]] std::vector<Left> to_client() { return take(Side::outside); }
 
     void advance_seconds(std::uint64_t seconds) { now_ns += seconds * 1'000'000'000U; }
+    /// Another policy from here on, as soon as the inspector can.
+    void adopt(CompiledPolicy::Parts parts) {
+        parts.generation = policy_->generation() + 1;
+        const auto next = std::make_shared<const CompiledPolicy>(std::move(parts));
+        EXPECT_TRUE(needs_restart(*policy_, *next).empty());
+        const auto adoption = inspector_.prepare(next);
+        for (int bursts = 0; !inspector_.can_adopt() && bursts < 100'000; ++bursts) idle();
+        ASSERT_TRUE(inspector_.can_adopt());
+        if (around_inspect) around_inspect(true);
+        inspector_.adopt(*adoption);
+        if (around_inspect) around_inspect(false);
+        policy_ = next;
+    }
     void learn(const CheckAnswer& answer) { inspector_.learn(answer, now_ns); }
     void idle() {
         output_.clear();

@@ -2,6 +2,7 @@
 #include "dataplane/ipc/client.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/ipc/ring.h"
+#include "dataplane/ipc/sealed.h"
 
 namespace springlatch {
 namespace {
@@ -157,6 +159,76 @@ TEST(ChannelClient, AQuestionThatThePeerDoesNotReadIsToldToWaitNotLost) {
     for (int i = 0; i < 10'000 && sent; ++i) sent = client.send(CheckRequest{{1, 1}, value, 0});
     EXPECT_FALSE(sent);
     EXPECT_TRUE(client.connected());
+}
+
+/// Sends a PolicyMessage as the control process does, with this descriptor.
+void send_policy(int peer, std::uint32_t generation, int fd) {
+    PolicyMessage message;
+    message.header = {
+        .version = channel_version, .type = MessageType::policy, .bytes = sizeof message, .workers = 1};
+    message.generation = generation;
+    iovec body{.iov_base = &message, .iov_len = sizeof message};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr whole{};
+    whole.msg_iov = &body;
+    whole.msg_iovlen = 1;
+    if (fd >= 0) {
+        whole.msg_control = control.data();
+        whole.msg_controllen = control.size();
+        cmsghdr* rights = CMSG_FIRSTHDR(&whole);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof(int));
+        std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    }
+    ASSERT_EQ(sendmsg(peer, &whole, 0), static_cast<ssize_t>(sizeof message));
+}
+
+TEST(ChannelClient, TakesAPolicyThatIsSealedAndSaysFromThenOnWhichOneItRuns) {
+    Listener listener(socket_path("policy"));
+    ChannelClient client(listener.path, {}, {0});
+    (void)client.poll(second, answers);
+    listener.take_peer();
+    const auto fd = seal_bytes("test", "the policy");
+    ASSERT_TRUE(fd.has_value());
+    send_policy(listener.peer, 7, *fd);
+    close(*fd);
+    EXPECT_FALSE(client.take_policy().has_value());
+    EXPECT_FALSE(client.poll(second, answers));
+    const auto order = client.take_policy();
+    ASSERT_TRUE(order.has_value());
+    EXPECT_EQ(order->generation, 7U);
+    EXPECT_EQ(order->bytes, "the policy");
+    EXPECT_FALSE(client.take_policy().has_value());
+
+    AdoptedMessage adopted;
+    adopted.generation = 7;
+    adopted.policy_sha256 = {1, 2, 3};
+    client.set_policy(adopted);
+    ASSERT_TRUE(client.send(adopted));
+    close(listener.peer);
+    (void)client.poll(2 * second, answers);
+    (void)client.poll(4 * second, answers);
+    listener.take_peer();
+    HelloMessage hello;
+    ASSERT_EQ(recv(listener.peer, &hello, sizeof hello, 0), static_cast<ssize_t>(sizeof hello));
+    EXPECT_EQ(hello.policy_generation, 7U);
+    EXPECT_EQ(hello.policy_sha256, adopted.policy_sha256);
+}
+
+TEST(ChannelClient, APolicyThatCouldStillChangeOrIsMissingEndsTheConnection) {
+    for (const bool with_file : {true, false}) {
+        Listener listener(socket_path("unsealed"));
+        ChannelClient client(listener.path, {}, {0});
+        (void)client.poll(second, answers);
+        listener.take_peer();
+        const int fd = memfd_create("unsealed", MFD_CLOEXEC);
+        send_policy(listener.peer, 7, with_file ? fd : -1);
+        close(fd);
+        EXPECT_FALSE(client.poll(second, answers));
+        EXPECT_FALSE(client.connected());
+        EXPECT_FALSE(client.take_policy().has_value());
+    }
 }
 
 }  // namespace

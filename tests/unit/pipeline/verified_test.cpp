@@ -44,7 +44,7 @@ struct Control final : CredentialVerifier {
     }
     static CheckAnswer answer_of(const std::pair<Fingerprint, std::string>& question) {
         return {question.first, question.second == right ? CheckResult::accepted : CheckResult::refused, 0,
-                UINT32_MAX};
+                UINT32_MAX, 1};
     }
 };
 
@@ -333,7 +333,7 @@ TEST(VerifiedCredentials, NeitherKnownNorUnknownValuesAllocateOnThePacketPath) {
     v.wire.around_inspect = [](bool begins) { count_allocations(begins); };
     v.control.remembers = false;
     c.client(request(right));
-    v.wire.learn({v.control.last, CheckResult::accepted, 0, UINT32_MAX});
+    v.wire.learn({v.control.last, CheckResult::accepted, 0, UINT32_MAX, 1});
     (void)c.client_at(0, request(right));
     c.server(ok_response);
     c.client(request(right));
