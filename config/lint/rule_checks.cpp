@@ -108,8 +108,8 @@ void check_denial(Context& context, std::uint16_t index) {
         !context.may_compare(context.parts.rules.size() - index)) {
         return;
     }
-    for (std::uint16_t later = static_cast<std::uint16_t>(index + 1); later < context.parts.rules.size();
-         ++later) {
+    for (std::size_t i = index + std::size_t{1}; i < context.parts.rules.size(); ++i) {
+        const auto later = static_cast<std::uint16_t>(i);
         const Rule& other = context.parts.rules[later];
         if (other.action != Action::allow ||
             !coverage.requests_of(later).meets(coverage.requests().unknown()) || !coverage.alive(later) ||
