@@ -63,7 +63,7 @@ std::unique_ptr<Adoption> Inspector::Impl::prepare(std::shared_ptr<const Compile
     if (limits_.has_memory()) {
         adoption->limits.emplace(*next, limits_.key());
     } else {
-        adoption->fresh_limiter.emplace(*next, limits_.key());
+        adoption->fresh_limiter.emplace(*next, options_.credential_key);
     }
     hits_.prepare(next->generation());
     adoption->policy = std::move(next);

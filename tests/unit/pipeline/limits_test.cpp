@@ -290,6 +290,35 @@ TEST(Limits, AFloodOfSourcesFreesNoGuesser) {
     EXPECT_EQ(s.ask(guess(0)), "refused at the SYN: denied:quarantined");
 }
 
+TEST(Limits, AnotherPolicyFreesNobodyAndGivesNothingBack) {
+    Scene s({requests(2, 300)});
+    PolicyParts next;
+    next.rules[0].limits = {requests(2, 300)};
+    Rule first;
+    first.id = "new-first-rule";
+    first.zones = {0};
+    first.services = {0};
+    next.rules.insert(next.rules.begin(), first);
+    EXPECT_EQ(s.ask(with_credentials), "allowed");
+    EXPECT_EQ(s.ask(with_credentials), "allowed");
+    EXPECT_EQ(s.ask(with_credentials, "192.0.2.2"), "allowed");
+    EXPECT_EQ(s.ask(with_credentials), "denied:quarantined");
+    s.wire().adopt(std::move(next));
+    EXPECT_EQ(s.ask(with_credentials), "refused at the SYN: denied:quarantined");
+    EXPECT_EQ(s.ask(with_credentials, "192.0.2.2"), "allowed");
+    EXPECT_EQ(s.ask(with_credentials, "192.0.2.2"), "denied:quarantined") << "the third, whatever the policy";
+}
+
+TEST(Limits, APolicyMayBringTheFirstLimits) {
+    Scene s({});
+    PolicyParts next;
+    next.rules[0].limits = {requests(1)};
+    EXPECT_EQ(s.ask(with_credentials), "allowed");
+    s.wire().adopt(std::move(next));
+    EXPECT_EQ(s.ask(with_credentials), "allowed");
+    EXPECT_EQ(s.ask(with_credentials), "denied:rate_limited");
+}
+
 TEST(Limits, AllocateNothingOnThePath) {
     Scene s({requests(1'000),
              {.of = LimitOf::bytes_given, .most = 1'000'000, .within_seconds = 60},
