@@ -101,32 +101,95 @@ class Diff {
         }
         for (const auto& [sources, listeners] : by_sources) {
             Change change;
-            std::set<std::string> zones;
-            std::vector<Span> spans;
-            for (const std::uint32_t s : sources) {
-                zones.insert(zones_text(sources_[s]));
-                spans.insert(spans.end(), sources_[s].spans.begin(), sources_[s].spans.end());
-            }
-            change.zones = sources.size() == sources_.size() ? std::vector<std::string>{"everywhere"}
-                                                             : std::vector(zones.begin(), zones.end());
-            change.prefixes = prefixes_of(std::move(spans));
-            std::set<std::string> services;
-            for (const std::uint32_t l : listeners) {
-                services.insert(services_text(listeners_[l]));
-                for (const std::string& prefix : prefixes_of(listeners_[l].spans)) {
-                    change.listeners.push_back(prefix + " port " + ports_text(listeners_[l].ports));
-                }
-            }
-            change.services.assign(services.begin(), services.end());
-            change.credentials = credentials_text(credentials_, difference.credentials);
-            change.requests = text_of(calls_, difference.calls, after_, 1);
-            change.calls = list_of(calls_, difference.calls);
+            const SourceNames& from = names_of_sources(sources);
+            const ListenerNames& to = names_of_listeners(listeners);
+            const CallNames& calls = names_of_calls(difference.calls);
+            change.zones = from.zones;
+            change.prefixes = from.prefixes;
+            change.all_but = from.all_but;
+            change.services = to.services;
+            change.listeners = to.listeners;
+            change.calls = calls.calls;
+            change.requests = calls.text;
+            change.credentials = names_of_credentials(difference.credentials);
             change.conditions = conditions_text(conditions_, difference.cube);
             change.before = difference.before;
             change.after = difference.after;
             change.from_ns = difference.from_ns;
             add(difference.kind, std::move(change));
         }
+    }
+
+    struct SourceNames {
+        SharedNames zones;
+        SharedNames prefixes;
+        SharedNames all_but;
+    };
+    const SourceNames& names_of_sources(const std::vector<std::uint32_t>& sources) {
+        SourceNames& names = source_names_[sources];
+        if (names.zones) {
+            return names;
+        }
+        std::set<std::string> zones;
+        std::vector<Span> spans;
+        for (const std::uint32_t s : sources) {
+            zones.insert(zones_text(sources_[s]));
+            spans.insert(spans.end(), sources_[s].spans.begin(), sources_[s].spans.end());
+        }
+        const bool all = sources.size() == sources_.size();
+        std::vector<std::string> others = prefixes_of(complement_of(spans));
+        std::vector<std::string> prefixes = prefixes_of(std::move(spans));
+        names.zones = all ? shared({"everywhere"}) : shared({zones.begin(), zones.end()});
+        names.all_but =
+            shared(others.size() < prefixes.size() ? std::move(others) : std::vector<std::string>{});
+        names.prefixes = shared(std::move(prefixes));
+        return names;
+    }
+
+    struct ListenerNames {
+        SharedNames services;
+        SharedNames listeners;
+    };
+    const ListenerNames& names_of_listeners(const std::vector<std::uint32_t>& listeners) {
+        ListenerNames& names = listener_names_[listeners];
+        if (names.services) {
+            return names;
+        }
+        std::set<std::string> services;
+        std::vector<std::string> places;
+        for (const std::uint32_t l : listeners) {
+            services.insert(services_text(listeners_[l]));
+            for (const std::string& prefix : prefixes_of(listeners_[l].spans)) {
+                places.push_back(prefix + " port " + ports_text(listeners_[l].ports));
+            }
+        }
+        names.services = shared({services.begin(), services.end()});
+        names.listeners = shared(std::move(places));
+        return names;
+    }
+
+    struct CallNames {
+        SharedNames calls;
+        std::string text;
+    };
+    const CallNames& names_of_calls(const CallSet& calls) {
+        CallNames& names = call_names_[calls];
+        if (!names.calls) {
+            names = {shared(list_of(calls_, calls)), text_of(calls_, calls, after_, 1)};
+        }
+        return names;
+    }
+
+    const SharedNames& names_of_credentials(const std::vector<std::size_t>& credentials) {
+        SharedNames& names = credential_names_[credentials];
+        if (!names) {
+            names = shared(credentials_text(credentials_, credentials));
+        }
+        return names;
+    }
+
+    static SharedNames shared(std::vector<std::string> names) {
+        return std::make_shared<const std::vector<std::string>>(std::move(names));
     }
 
     void add(Kind kind, Change change) {
@@ -142,9 +205,10 @@ class Diff {
         const CompiledPolicy::Parts& b = after_.parts();
         const auto say = [&](Kind kind, const char* what, const char* before, const char* after) {
             Change change;
-            change.zones = {"everywhere"};
-            change.prefixes = {"0.0.0.0/0", "::/0"};
-            change.services = {"(not protected)"};
+            change.zones = shared({"everywhere"});
+            change.prefixes = shared({"0.0.0.0/0", "::/0"});
+            change.services = shared({"(not protected)"});
+            change.all_but = change.listeners = change.calls = change.credentials = shared({});
             change.requests = what;
             change.before = before;
             change.after = after;
@@ -178,6 +242,10 @@ class Diff {
     std::vector<Listeners> listeners_;
     std::uint64_t at_ns_;
     std::map<Difference, std::vector<Cell>> found_;
+    std::map<std::vector<std::uint32_t>, SourceNames> source_names_;
+    std::map<std::vector<std::uint32_t>, ListenerNames> listener_names_;
+    std::map<CallSet, CallNames> call_names_;
+    std::map<std::vector<std::size_t>, SharedNames> credential_names_;
     std::set<std::string> inexact_;
     EffectDiff result_;
 };

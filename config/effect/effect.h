@@ -14,6 +14,7 @@
 // Time
 //   A policy with rules that expire is compared at one time and at every later one at which such a rule ends.
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,18 +23,23 @@
 
 namespace springlatch::effect {
 
+/// Many changes have the same long lists; never null.
+using SharedNames = std::shared_ptr<const std::vector<std::string>>;
+
 struct Change {
-    std::vector<std::string> zones;     ///< "office"; "internet → office" where a prefix moves; "(no zone)"
-    std::vector<std::string> prefixes;  ///< of the clients: the fewest that are exactly them
-    std::vector<std::string> services;  ///< "support-cases"; "(not protected)" in front of or behind an arrow
-    std::vector<std::string> listeners;    ///< "198.51.100.10/32 port 9200-9203"
-    std::vector<std::string> credentials;  ///< "none", "malformed", "of nobody", "identity ops"
-    std::string requests;                 ///< "every request", "info, read", "read by GET", "search, msearch"
-    std::vector<std::string> calls;       ///< "GET /{index}/_search", all of them
-    std::vector<std::string> conditions;  ///< "path matches ^/logs-.*", "not patch:CVE-2015-1427"
-    std::string before;                   ///< "denied (reject)", "allowed by office-reads"
+    /// "office"; "internet → office" where a prefix moves; "(no zone)"; "everywhere" for all there is.
+    SharedNames zones;
+    SharedNames prefixes;   ///< of the clients: the fewest that are exactly them
+    SharedNames all_but;    ///< the fewest that are exactly all other addresses; empty if those are no fewer
+    SharedNames services;   ///< "support-cases"; "(not protected)" in front of or behind an arrow
+    SharedNames listeners;  ///< "198.51.100.10/32 port 9200-9203"; none: it is no service's
+    SharedNames calls;      ///< "GET /{index}/_search", all of them
+    SharedNames credentials;  ///< "without credentials", "identity ops", …; none: it is no request
+    std::string requests;     ///< "every request", "info, read", "read by GET", "read: search, msearch"
+    std::vector<std::string> conditions;  ///< "path matches /logs-.*", "not known to patch:CVE-2015-1427"
+    std::string before;                   ///< "denied by default (reject)", "allowed by office-reads"
     std::string after;
-    std::uint64_t from_ns = 0;  ///< not before this time since the Unix epoch: a rule expires; 0: at once
+    std::uint64_t from_ns = 0;  ///< not before this time since the Unix epoch: a rule ends; 0: at once
 };
 
 struct EffectDiff {

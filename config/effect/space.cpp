@@ -241,6 +241,33 @@ std::vector<Listeners> listeners_of(const CompiledPolicy& before, const Compiled
     return result;
 }
 
+std::vector<Span> complement_of(std::vector<Span> spans) {
+    std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.first < b.first; });
+    std::vector<Span> result;
+    const auto add = [&](const IpAddress& first, const IpAddress& last) {
+        // IPv4 lies in the middle, and stays a piece of its own.
+        for (const Span& piece :
+             {Span{lowest, previous(first_v4)}, Span{first_v4, last_v4}, Span{next(last_v4), highest}}) {
+            const Span part{std::max(first, piece.first), std::min(last, piece.last)};
+            if (part.first <= part.last) {
+                append(result, part);
+            }
+        }
+    };
+    IpAddress at = lowest;
+    for (const Span& span : spans) {
+        if (at < span.first) {
+            add(at, previous(span.first));
+        }
+        if (span.last == highest) {
+            return result;
+        }
+        at = next(span.last);
+    }
+    add(at, highest);
+    return result;
+}
+
 std::vector<std::string> prefixes_of(std::vector<Span> spans) {
     std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.first < b.first; });
     std::vector<Span> v4;

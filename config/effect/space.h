@@ -37,6 +37,8 @@ struct Listeners {
 /// The fewest prefixes that are exactly these spans: "203.0.113.0/24", "2001:db8::/32"; spans that touch are
 /// merged. No IPv6 prefix holds an IPv4 address, so all of IPv6 is "::/0".
 [[nodiscard]] std::vector<std::string> prefixes_of(std::vector<Span> spans);
+/// All addresses that are in none of these spans.
+[[nodiscard]] std::vector<Span> complement_of(std::vector<Span> spans);
 /// "9200-9203, 9210".
 [[nodiscard]] std::string ports_text(const std::vector<std::uint16_t>& ports);
 

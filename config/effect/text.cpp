@@ -1,5 +1,7 @@
 // A diff as people and programs read it.
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "config/effect/effect.h"
 #include "config/effect/words.h"
@@ -21,17 +23,36 @@ constexpr std::size_t names_shown = 8;
     return text;
 }
 
-[[nodiscard]] Json json_of(const std::vector<Change>& changes) {
+/// A list that stands once, however many changes have it.
+class NamedLists {
+  public:
+    explicit NamedLists(std::string prefix) : prefix_(std::move(prefix)) {}
+    [[nodiscard]] const std::string& name_of(const SharedNames& names) {
+        const auto [place, is_new] = known_.emplace(names.get(), prefix_ + std::to_string(known_.size() + 1));
+        if (is_new) {
+            lists_[place->second] = *names;
+        }
+        return place->second;
+    }
+    [[nodiscard]] Json take() { return std::move(lists_); }
+
+  private:
+    std::string prefix_;
+    std::map<const std::vector<std::string>*, std::string> known_;
+    Json lists_ = Json::object();
+};
+
+[[nodiscard]] Json json_of(const std::vector<Change>& changes, NamedLists& calls, NamedLists& prefixes) {
     Json list = Json::array();
     for (const Change& change : changes) {
         Json json;
-        json["zones"] = change.zones;
-        json["prefixes"] = change.prefixes;
-        json["services"] = change.services;
-        json["listeners"] = change.listeners;
-        json["credentials"] = change.credentials;
+        json["zones"] = *change.zones;
+        json["prefixes"] = prefixes.name_of(change.prefixes);
+        json["services"] = *change.services;
+        json["listeners"] = *change.listeners;
+        json["credentials"] = *change.credentials;
         json["requests"] = change.requests;
-        json["calls"] = change.calls;
+        json["calls"] = calls.name_of(change.calls);
         json["conditions"] = change.conditions;
         json["before"] = change.before;
         json["after"] = change.after;
@@ -46,17 +67,18 @@ constexpr std::size_t names_shown = 8;
 }  // namespace
 
 std::string line_of(const Change& change) {
-    std::string text = some_of(change.zones, names_shown);
-    if (change.zones.empty() || change.zones.front() != "everywhere") {
-        text += " (" + some_of(change.prefixes, prefixes_shown) + ")";
+    std::string text = some_of(*change.zones, names_shown);
+    if (change.zones->front() != "everywhere") {
+        text += change.all_but->empty() ? " (" + some_of(*change.prefixes, prefixes_shown) + ")"
+                                        : " (all but " + some_of(*change.all_but, prefixes_shown) + ")";
     }
-    text += " to " + some_of(change.services, names_shown);
-    if (!change.listeners.empty()) {
-        text += " (" + some_of(change.listeners, prefixes_shown) + ")";
+    text += " to " + some_of(*change.services, names_shown);
+    if (!change.listeners->empty()) {
+        text += " (" + some_of(*change.listeners, prefixes_shown) + ")";
     }
     text += ": " + change.requests;
-    if (!change.credentials.empty()) {
-        text += ", " + some_of(change.credentials, names_shown);
+    if (!change.credentials->empty()) {
+        text += ", " + some_of(*change.credentials, names_shown);
     }
     if (!change.conditions.empty()) {
         text += ", where " + joined(change.conditions, " and ");
@@ -81,10 +103,14 @@ std::string json_of(const EffectDiff& diff) {
     Json json;
     json["version"] = 1;
     json["widens"] = diff.widens();
-    json["opens"] = json_of(diff.opens);
-    json["closes"] = json_of(diff.closes);
-    json["others"] = json_of(diff.others);
+    NamedLists calls("calls-");
+    NamedLists prefixes("prefixes-");
+    json["opens"] = json_of(diff.opens, calls, prefixes);
+    json["closes"] = json_of(diff.closes, calls, prefixes);
+    json["others"] = json_of(diff.others, calls, prefixes);
     json["inexact"] = diff.inexact;
+    json["prefixes"] = prefixes.take();
+    json["calls"] = calls.take();
     return json.dump(2) + "\n";
 }
 

@@ -1,15 +1,12 @@
 #include "control/cli/policy_diff.h"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "config/effect/effect.h"
-#include "config/load.h"
-#include "config/time_text.h"
+#include "control/cli/policy_file.h"
 
 namespace springlatch::control {
 namespace {
@@ -24,30 +21,13 @@ struct DiffOptions {
     bool json = false;
 };
 
-[[nodiscard]] std::uint64_t now_ns() {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                          std::chrono::system_clock::now().time_since_epoch())
-                                          .count());
-}
-
-[[nodiscard]] std::optional<LoadedPolicy> loaded(const std::string& file) {
-    auto policy = load_policy(file, {});
-    if (!policy) {
-        std::fputs(lines_of(policy.error()).c_str(), stderr);
-        return std::nullopt;
-    }
-    return std::move(*policy);
-}
-
 [[nodiscard]] int diff(const DiffOptions& options) {
-    const auto at = options.at.empty() ? std::optional{now_ns()} : parse_time(options.at);
+    const auto at = time_of(options.at, "--at");
     if (!at) {
-        std::fprintf(stderr, "error: --at: %s is no time; write 2019-12-05 or 2019-12-05T10:00:00Z\n",
-                     options.at.c_str());
         return usage_mistake;
     }
-    const auto before = loaded(options.before);
-    const auto after = loaded(options.after);
+    const auto before = load_or_tell(options.before);
+    const auto after = load_or_tell(options.after);
     if (!before || !after) {
         return usage_mistake;
     }

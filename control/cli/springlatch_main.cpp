@@ -17,6 +17,7 @@
 #include "control/cli/policy_explain.h"
 #include "control/cli/policy_lint.h"
 #include "control/cli/policy_test.h"
+#include "control/cli/reach.h"
 #include "control/cli/replay.h"
 #include "control/cli/secret.h"
 #include "control/cli/sign.h"
@@ -168,6 +169,7 @@ struct QueryOptions {
     add_rollback(*policy_command, code);
     add_history(*policy_command, code);
     add_sign(*policy_command, code);
+    add_reach(app, code);
 
     SecretOptions hashing;
     CLI::App* secret_command = app.add_subcommand(

@@ -195,14 +195,14 @@ bool holds_condition(const std::string& text, const Probe& probe) {
 }
 
 bool covers(const Change& change, const Probe& probe) {
-    if (change.listeners.empty()) {
+    if (change.listeners->empty()) {
         return probe.in_transit && change.requests == "frames that are not towards a service";
     }
-    if (!holds_address(change.prefixes, probe.source) || !holds_listener(change.listeners, probe)) {
+    if (!holds_address(*change.prefixes, probe.source) || !holds_listener(*change.listeners, probe)) {
         return false;
     }
     const auto has = [&](const std::string& call) {
-        return std::find(change.calls.begin(), change.calls.end(), call) != change.calls.end();
+        return std::find(change.calls->begin(), change.calls->end(), call) != change.calls->end();
     };
     if (has("connections")) {
         return true;
@@ -222,7 +222,7 @@ bool covers(const Change& change, const Probe& probe) {
     if (!probe.body && !shut_before && !shut_after) {
         return false;  // it speaks of bodies
     }
-    return has(probe.endpoint) && holds_credentials(change.credentials, probe) &&
+    return has(probe.endpoint) && holds_credentials(*change.credentials, probe) &&
            std::all_of(change.conditions.begin(), change.conditions.end(),
                        [&](const std::string& text) { return holds_condition(text, probe); });
 }
