@@ -115,10 +115,9 @@ TEST(ReachDrawing, ANameOfAPolicyCannotBreakOutOfTheDrawing) {
     EXPECT_EQ(svg.find('\x01'), std::string::npos);
     // Every tag that opens is closed.
     std::vector<std::string> open;
+    const std::string body = svg.substr(svg.find("<svg"));
     const std::regex tag("<(/?)([a-z]+)[^>]*?(/?)>");
-    for (std::sregex_iterator at(svg.cbegin() + static_cast<std::ptrdiff_t>(svg.find("<svg")), svg.cend(),
-                                 tag);
-         at != std::sregex_iterator(); ++at) {
+    for (std::sregex_iterator at(body.begin(), body.end(), tag); at != std::sregex_iterator(); ++at) {
         if ((*at)[1].length() > 0) {
             ASSERT_FALSE(open.empty());
             EXPECT_EQ(open.back(), (*at)[2]);
