@@ -49,7 +49,8 @@ class Calls {
 /// The calls in as few words as they have: "every request", "info, read", "read by GET", "search, msearch".
 [[nodiscard]] std::string text_of(const Calls& calls, const CallSet& set, const CompiledPolicy& names,
                                   std::size_t side);
-/// Every method and path: "GET /{index}/_search"; "GET (in no entry of the catalogue)".
+/// Every method and path: "GET /{index}/_search"; "GET (in no entry of the catalogue)"; "exactly GET
+/// /_cluster/health".
 [[nodiscard]] std::vector<std::string> list_of(const Calls& calls, const CallSet& set);
 
 }  // namespace springlatch::effect

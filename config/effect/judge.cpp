@@ -78,10 +78,10 @@ class Judgement {
     }
 
     /// CompiledPolicy::reachable(): whether a connection is let in to be judged by its requests.
-    [[nodiscard]] bool lets_connect() const {
-        if (!list_.health_checks.empty()) {
-            return true;
-        }
+    [[nodiscard]] bool lets_connect() const { return !list_.health_checks.empty() || lets_connect_by_rule(); }
+
+    /// CompiledPolicy::reachable_by_rule().
+    [[nodiscard]] bool lets_connect_by_rule() const {
         for (const std::uint16_t index : list_.rules) {
             const Rule& rule = policy_.parts().rules[index];
             if (expired(rule)) {
@@ -121,7 +121,7 @@ class Judgement {
         Branch& all = open_.front();
         CallSet special = calls_.none();
         special.add(call_unreadable);
-        if (service.tls_allowed) {
+        if (service.tls_allowed && lets_connect_by_rule()) {
             CallSet tls = calls_.none();
             tls.add(call_tls);
             settle(all.cube, all.left & tls, {.gate = Gate::unread});
@@ -144,10 +144,14 @@ class Judgement {
     }
 
     void health_check(std::uint16_t index) {
+        if (credential_.bearer == Bearer::malformed) {
+            return;
+        }
         const HealthCheck& check = policy_.parts().health_checks[index];
         take(calls_.matching(check), {}, false,
              {.gate = Gate::open,
-              .bodies = false,
+              .action = policy_.default_action(),
+              .bodies = policy_.mode_of(list_.service) == Mode::observe,
               .per_minute = check.per_minute,
               .rule = static_cast<std::uint16_t>(policy_.parts().rules.size() + index)});
     }

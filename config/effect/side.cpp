@@ -24,7 +24,9 @@ namespace {
                        std::to_string(rule.methods) + ' ' + std::to_string(rule.operations) + ' ' +
                        std::to_string(rule.flags) + ' ' + std::to_string(static_cast<int>(rule.action)) +
                        ' ' + std::to_string(rule.expires_ns) + ' ' + limits_text(rule.limits);
-    std::vector<std::string> names;
+    // A rule that names none means all there are: another identity changes it.
+    const bool everybody = rule.credentials == CredentialNeed::verified && rule.identities.empty();
+    std::vector<std::string> names = everybody ? identities : std::vector<std::string>{};
     for (const std::uint16_t identity : rule.identities) {
         names.push_back(identities[identity]);
     }

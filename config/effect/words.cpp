@@ -23,6 +23,12 @@ using elasticsearch::Operation;
     return text;
 }
 
+/// "exactly": what a health check names, and not its kind.
+[[nodiscard]] std::string name_of(const Call& call) {
+    return (call.exact ? "exactly " : "") + std::string(http::name_of(call.method)) + " " +
+           (call.path.empty() ? "(in no entry of the catalogue)" : call.path);
+}
+
 /// Calls by method: all of a method's, or some.
 [[nodiscard]] std::string methods_text(const Calls& calls, const CallSet& set, const CallSet& whole) {
     std::set<http::Method> in;
@@ -190,8 +196,7 @@ std::string text_of(const Calls& calls, const CallSet& set, const CompiledPolicy
                     const auto indices = names.parts().catalogue.apis_of(meaning.endpoint);
                     const std::string method(http::name_of(calls[i].method));
                     if (calls[i].exact || indices.empty()) {
-                        apis.insert(calls[i].path.empty() ? "unknown by " + method
-                                                          : method + " " + calls[i].path);
+                        apis.insert(calls[i].path.empty() ? "unknown by " + method : name_of(calls[i]));
                     }
                     for (const std::uint16_t api :
                          calls[i].exact ? std::span<const std::uint16_t>{} : indices) {
@@ -231,8 +236,7 @@ std::vector<std::string> list_of(const Calls& calls, const CallSet& set) {
     std::vector<std::string> result;
     for (std::size_t i = special_calls; i < calls.size(); ++i) {
         if (set.has(i)) {
-            result.push_back(std::string(http::name_of(calls[i].method)) + " " +
-                             (calls[i].path.empty() ? "(in no entry of the catalogue)" : calls[i].path));
+            result.push_back(name_of(calls[i]));
         }
     }
     for (const auto& [call, text] :

@@ -91,7 +91,8 @@ bool passes(const CompiledPolicy& policy, const Probe& probe) {
     }
     const bool observed = policy.mode_of(service) == Mode::observe;
     if (probe.what == Probe::What::tls) {
-        return policy.parts().services[service].tls_allowed || observed;
+        return observed || (policy.parts().services[service].tls_allowed &&
+                            policy.reachable_by_rule(zone, service, probe.time_ns));
     }
     if (probe.what == Probe::What::unreadable) {
         return observed;
@@ -255,6 +256,13 @@ void compare_with_probes(const CompiledPolicy& before, const CompiledPolicy& aft
         if (!knows(before, probe.identity) && !knows(after, probe.identity)) {
             probe.identity.clear();
         }
+        for (const CompiledPolicy* policy : {&before, &after}) {
+            for (const HealthCheck& check : policy->parts().health_checks) {
+                if (check.method == probe.method && check.path == probe.path) {
+                    probe.endpoint = "exactly " + std::string(http::name_of(check.method)) + " " + check.path;
+                }
+            }
+        }
         probe.in_transit = before.service_at(probe.server, probe.port) == no_service &&
                            after.service_at(probe.server, probe.port) == no_service;
         const bool was = passes(before, probe);
@@ -301,6 +309,7 @@ RC_GTEST_PROP(EffectDiff, TellsOfExactlyWhatOneMoreRuleChanges, ()) {
         result.services = parts.services;
         result.rules = parts.rules;
         result.patches = parts.patches;
+        result.health_checks = parts.health_checks;
         result.path_expressions = parts.path_expressions;
         result.patterns = parts.patterns;
         result.catalogue = elasticsearch::Catalogue(builtin_endpoints());

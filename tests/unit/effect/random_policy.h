@@ -143,6 +143,15 @@ inline CompiledPolicy::Parts random_parts() {
             {.name = "plugin", .methods = 0, .path = static_cast<std::uint16_t>(expressions.size())});
         expressions.emplace_back("/logs-2.*");
     }
+    if (one_in(2)) {
+        parts.health_checks.push_back({.id = "probe",
+                                       .zones = some_indices(parts.zone_names.size(), 4),
+                                       .services = some_indices(parts.services.size(), 6),
+                                       .method = one_in(2) ? http::Method::get : http::Method::head,
+                                       .path = one_in(2) ? "/" : "/_cat/indices",
+                                       .query = "",
+                                       .per_minute = 60});
+    }
     parts.patterns.paths = *PatternSet::compile(expressions, Extent::whole);
     return parts;
 }
