@@ -34,6 +34,28 @@ constexpr std::array<Method, 7> methods = {Method::get,     Method::head,    Met
     return result;
 }
 
+/// The path, and what it is with the name of an API whose body names the indices where a placeholder ends it:
+/// "/_alias/{name}", "/_alias/_mget", …
+[[nodiscard]] std::vector<std::string> readings_of(const std::string& path) {
+    std::vector<std::string> result = {path};
+    const std::size_t last = path.rfind('/');
+    if (last == std::string::npos) {
+        return result;
+    }
+    const bool ends_in_name = path.compare(last, 2, "/{") == 0;
+    for (const char* api : {"_bulk", "_mget", "_msearch", "_mtermvectors"}) {
+        if (ends_in_name) {
+            result.push_back(path.substr(0, last + 1) + api);
+        }
+    }
+    const std::size_t before = last == 0 ? std::string::npos : path.rfind('/', last - 1);
+    if (before != std::string::npos && path.compare(before, 2, "/{") == 0 &&
+        (ends_in_name || path.substr(last) == "/template")) {
+        result.push_back(path.substr(0, before) + "/_msearch/template");
+    }
+    return result;
+}
+
 [[nodiscard]] bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
     return bits == 0 || ((bits >> index) & 1U) != 0;
 }
@@ -58,16 +80,23 @@ Calls::Calls(const CompiledPolicy& before, const CompiledPolicy& after) {
     for (const Method method : methods) {
         add({.method = method});
     }
-    // Rows that differ in their placeholders' names only are one.
-    std::set<std::tuple<Method, std::uint16_t, std::uint16_t>> known;
+    // Rows that differ in their placeholders' names only are one. A path that may be two APIs is a call of
+    // its own: see Catalogue.
+    using Key =
+        std::tuple<Method, Operation, std::uint16_t, std::uint16_t, Operation, std::uint16_t, std::uint16_t>;
+    std::set<Key> known;
     for (const elasticsearch::Endpoint& endpoint : builtin_endpoints()) {
         for (const Method method : methods) {
             if (name_of(method == Method::head ? Method::get : method) != endpoint.method) {
                 continue;
             }
-            const auto meanings = meanings_of(method, instance_of(endpoint.path));
-            if (known.emplace(method, meanings[0].endpoint, meanings[1].endpoint).second) {
-                add({.method = method, .path = endpoint.path, .meanings = meanings});
+            for (std::string& path : readings_of(endpoint.path)) {
+                const auto meanings = meanings_of(method, instance_of(path));
+                const auto& [a, b] = meanings;
+                if (known.emplace(method, a.operation, a.flags, a.endpoint, b.operation, b.flags, b.endpoint)
+                        .second) {
+                    add({.method = method, .path = std::move(path), .meanings = meanings});
+                }
             }
         }
     }
