@@ -220,8 +220,9 @@ bool covers(const Change& change, const Probe& probe) {
         (without_body(change.before) ? shut_after : shut_before && without_body(change.after))) {
         return false;  // neither before nor after
     }
-    if (!probe.body && !shut_before && !shut_after) {
-        return false;  // it speaks of bodies
+    const bool speaks_of_bodies = without_body(change.before) != without_body(change.after);
+    if (!shut_before && !shut_after && !(probe.body && speaks_of_bodies)) {
+        return false;  // it speaks of bodies, or of rates
     }
     return has(probe.endpoint) && holds_credentials(*change.credentials, probe) &&
            std::all_of(change.conditions.begin(), change.conditions.end(),
