@@ -31,6 +31,14 @@ std::uint64_t counted_allocations() noexcept {
 void* operator new(std::size_t bytes) {
     return springlatch::test::allocate(bytes);
 }
+// Temporary buffers of the standard library's sorting are asked for in this way and given back in the other.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+    try {
+        return springlatch::test::allocate(bytes);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
 void operator delete(void* memory) noexcept {
     springlatch::test::release(memory);
 }
