@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -21,6 +20,7 @@
 #include "control/api/metrics.h"
 #include "control/api/server.h"
 #include "control/api/status.h"
+#include "control/clock.h"
 #include "control/credentials/check_pool.h"
 #include "control/ingest/ingest.h"
 #include "control/policy/manager.h"
@@ -49,12 +49,6 @@ struct Options {
 [[nodiscard]] int fail(const std::string& text) {
     std::fprintf(stderr, "error: %s\n", text.c_str());
     return 1;
-}
-
-[[nodiscard]] std::uint64_t unix_ns() {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                          std::chrono::system_clock::now().time_since_epoch())
-                                          .count());
 }
 
 /// SIGTERM and SIGINT, blocked before any thread starts, so that only wait() sees them.

@@ -56,15 +56,6 @@ constexpr std::array<Method, 7> methods = {Method::get,     Method::head,    Met
     return result;
 }
 
-[[nodiscard]] bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
-    return bits == 0 || ((bits >> index) & 1U) != 0;
-}
-
-[[nodiscard]] bool share_one(std::span<const std::uint16_t> a, std::span<const std::uint16_t> b) noexcept {
-    return std::any_of(a.begin(), a.end(),
-                       [&](std::uint16_t index) { return std::binary_search(b.begin(), b.end(), index); });
-}
-
 }  // namespace
 
 void Calls::add(Call call) {
@@ -120,17 +111,11 @@ Calls::Calls(const CompiledPolicy& before, const CompiledPolicy& after) {
 
 CallSet Calls::matching(const CompiledPolicy& policy, const Rule& rule, std::size_t side) const {
     CallSet result = none();
-    const bool allows = rule.action == Action::allow;
     for (std::size_t i = special_calls; i < calls_.size(); ++i) {
         const Call& call = calls_[i];
         const elasticsearch::Meaning& meaning = call.meanings.at(side);
-        const bool holds =
-            bit_allows(rule.methods, static_cast<unsigned>(call.method)) &&
-            bit_allows(rule.operations, static_cast<unsigned>(meaning.operation)) &&
-            (rule.flags == 0 || (rule.flags & meaning.flags) != 0) &&
-            (rule.apis.empty() || (share_one(policy.parts().catalogue.apis_of(meaning.endpoint), rule.apis) &&
-                                   !(allows && meaning.operation == Operation::unknown)));
-        if (holds) {
+        const auto apis = policy.parts().catalogue.apis_of(meaning.endpoint);
+        if (matches_call(rule, call.method, meaning.operation, meaning.flags, apis)) {
             result.add(i);
         }
     }

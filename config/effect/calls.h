@@ -5,10 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "config/effect/call_set.h"
+#include "config/bit_set.h"
 #include "dataplane/policy/compiled.h"
 
 namespace springlatch::effect {
+
+/// What a rule matches, what is still undecided; by the places in Calls.
+using CallSet = BitSet;
 
 /// What stands in front of the calls in every set: bytes that are no request.
 inline constexpr std::size_t call_connection =

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "config/effect/call_set.h"
+#include "config/bit_set.h"
 #include "config/effect/cube.h"
 #include "config/effect/side.h"
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,18 +13,11 @@
 namespace springlatch::effect {
 namespace {
 
-constexpr std::uint64_t all_ones = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t all_ones = ~std::uint64_t{0};
 constexpr IpAddress lowest{0, 0};
-constexpr IpAddress highest{all_ones, all_ones};
+constexpr IpAddress highest = IpAddress::highest();
 constexpr IpAddress first_v4 = IpAddress::v4(0);
 constexpr IpAddress last_v4 = IpAddress::v4(0xffff'ffff);
-
-[[nodiscard]] constexpr IpAddress next(const IpAddress& address) noexcept {
-    return {address.high + (address.low == all_ones ? 1U : 0U), address.low + 1};
-}
-[[nodiscard]] constexpr IpAddress previous(const IpAddress& address) noexcept {
-    return {address.high - (address.low == 0 ? 1U : 0U), address.low - 1};
-}
 
 /// Where a piece of the space begins: at the ends of these ranges, and at those of IPv4.
 class Cuts {

@@ -32,40 +32,7 @@ struct Asked {
     return asked;
 }
 
-[[nodiscard]] bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
-    return bits == 0 || ((bits >> index) & 1U) != 0;
-}
-
 }  // namespace
-
-bool RequestSet::empty() const noexcept {
-    return std::all_of(words_.begin(), words_.end(), [](std::uint64_t word) { return word == 0; });
-}
-
-bool RequestSet::contains(const RequestSet& other) const noexcept {
-    for (std::size_t i = 0; i < words_.size(); ++i) {
-        if ((other.words_[i] & ~words_[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool RequestSet::meets(const RequestSet& other) const noexcept {
-    for (std::size_t i = 0; i < words_.size(); ++i) {
-        if ((other.words_[i] & words_[i]) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-RequestSet& RequestSet::operator|=(const RequestSet& other) noexcept {
-    for (std::size_t i = 0; i < words_.size(); ++i) {
-        words_[i] |= other.words_[i];
-    }
-    return *this;
-}
 
 bool Requests::Kind::operator<(const Kind& other) const noexcept {
     return std::tie(method, operation, flags, apis) <
@@ -109,23 +76,12 @@ Requests::Requests(const CompiledPolicy& policy) {
 RequestSet Requests::of(const Rule& rule) const {
     RequestSet set(kinds_.size());
     for (std::size_t i = 0; i < kinds_.size(); ++i) {
-        if (matches(rule, kinds_[i])) {
+        const Kind& kind = kinds_[i];
+        if (matches_call(rule, kind.method, kind.operation, kind.flags, kind.apis)) {
             set.add(i);
         }
     }
     return set;
-}
-
-bool Requests::matches(const Rule& rule, const Kind& kind) {
-    std::vector<std::uint16_t> shared;
-    std::set_intersection(rule.apis.begin(), rule.apis.end(), kind.apis.begin(), kind.apis.end(),
-                          std::back_inserter(shared));
-    // What does different things on different servers is allowed by no name of one of them.
-    const bool doubtful = rule.action == Action::allow && kind.operation == elasticsearch::Operation::unknown;
-    return bit_allows(rule.methods, static_cast<unsigned>(kind.method)) &&
-           bit_allows(rule.operations, static_cast<unsigned>(kind.operation)) &&
-           (rule.flags == 0 || (rule.flags & kind.flags) != 0) &&
-           (rule.apis.empty() || (!shared.empty() && !doubtful));
 }
 
 }  // namespace springlatch::lint

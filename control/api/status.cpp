@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "config/secrets.h"
 #include "config/time_text.h"
 #include "control/api/counters_json.h"
 #include "control/api/ecs.h"
@@ -11,16 +12,6 @@ namespace springlatch::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-[[nodiscard]] std::string hex(const std::array<std::uint8_t, 32>& bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (const std::uint8_t byte : bytes) {
-        text += digits[byte >> 4U];
-        text += digits[byte & 15U];
-    }
-    return text;
-}
 
 [[nodiscard]] Json data_plane_of(const Snapshot& told, std::uint64_t now_ns) {
     Json plane;
@@ -52,13 +43,13 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json policy_of(const Snapshot& told, const Names& names) {
     Json policy = Json::object();
     if (told.known) {
-        policy["sha256"] = hex(told.hello.policy_sha256);
+        policy["sha256"] = hex_of(told.hello.policy_sha256);
         policy["generation"] = told.hello.policy_generation;
         // What the data plane does, which its command line may have said, and not what the file says.
         policy["mode"] = told.hello.observing != 0 ? "observe" : "enforce";
     }
     if (names.has_policy()) {
-        policy["own_sha256"] = hex(names.sha256());
+        policy["own_sha256"] = hex_of(names.sha256());
         if (told.known) {
             policy["same"] = told.names_fit;
         }

@@ -10,6 +10,7 @@
 
 #include "config/effect/effect.h"
 #include "config/time_text.h"
+#include "control/cli/output.h"
 #include "control/cli/policy_file.h"
 #include "control/cli/traffic_diff.h"
 
@@ -88,8 +89,7 @@ constexpr std::uint64_t second_ns = 1'000'000'000;
             text += "\n" + text_of(**traffic);
         }
     }
-    if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-        std::perror("error: standard output");
+    if (!print_whole(text)) {
         return usage_mistake;
     }
     return found.same() ? 0 : different;

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "config/schema_check.h"
-#include "config/time_text.h"
+#include "control/cli/output.h"
+#include "control/cli/policy_file.h"
 #include "control/explain/explanation.h"
 
 namespace springlatch::control {
@@ -40,13 +40,7 @@ struct ExplainOptions {
     return text;
 }
 
-[[nodiscard]] std::uint64_t now_ns() {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                          std::chrono::system_clock::now().time_since_epoch())
-                                          .count());
-}
-
-/// Both ends and the time; what is wrong is told, and false returned.
+/// Both ends; what is wrong is told, and false returned.
 [[nodiscard]] bool read_place(const ExplainOptions& asked, Question& question, std::string& wrong) {
     const auto client = address_from(asked.from);
     if (!client) {
@@ -66,15 +60,6 @@ struct ExplainOptions {
     question.ends.client = *client;
     question.ends.server = listener->address;
     question.ends.server_port = listener->port;
-    question.time_ns = now_ns();
-    if (!asked.at.empty()) {
-        const auto time = parse_time(asked.at);
-        if (!time) {
-            wrong = "--at: " + asked.at + " is no time; write 2019-12-05 or 2019-12-05T10:00:00Z";
-            return false;
-        }
-        question.time_ns = *time;
-    }
     return true;
 }
 
@@ -83,6 +68,11 @@ struct ExplainOptions {
     if (std::string wrong; !read_place(asked, question, wrong)) {
         return usage(wrong);
     }
+    const auto at = time_of(asked.at, "--at");
+    if (!at) {
+        return usage_mistake;
+    }
+    question.time_ns = *at;
     const auto loaded =
         load_policy(asked.policy, {.generation = 1, .mode = std::nullopt, .one_connection = true});
     if (!loaded) {
@@ -118,8 +108,7 @@ struct ExplainOptions {
     }
     const Explanation explanation = explain(*loaded, question);
     const std::string output = asked.json ? json_of(explanation) : text_of(explanation);
-    if (std::fputs(output.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-        std::perror("error: standard output");
+    if (!print_whole(output)) {
         return 1;
     }
     return 0;

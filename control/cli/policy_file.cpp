@@ -1,10 +1,10 @@
 #include "control/cli/policy_file.h"
 
-#include <chrono>
 #include <cstdio>
 #include <utility>
 
 #include "config/time_text.h"
+#include "control/clock.h"
 
 namespace springlatch::control {
 
@@ -19,9 +19,7 @@ std::optional<LoadedPolicy> load_or_tell(const std::string& file) {
 
 std::optional<std::uint64_t> time_of(const std::string& text, const char* option) {
     if (text.empty()) {
-        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                              std::chrono::system_clock::now().time_since_epoch())
-                                              .count());
+        return unix_ns();
     }
     const auto parsed = parse_time(text);
     if (!parsed) {

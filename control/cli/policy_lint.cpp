@@ -1,6 +1,5 @@
 #include "control/cli/policy_lint.h"
 
-#include <chrono>
 #include <cstdio>
 #include <iterator>
 #include <memory>
@@ -9,7 +8,8 @@
 
 #include "config/lint/lint.h"
 #include "config/lint/posture.h"
-#include "config/time_text.h"
+#include "control/cli/output.h"
+#include "control/cli/policy_file.h"
 
 namespace springlatch::control {
 namespace {
@@ -23,12 +23,6 @@ struct LintOptions {
     std::string at;
     bool strict = false;
 };
-
-[[nodiscard]] std::uint64_t now_ns() {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                          std::chrono::system_clock::now().time_since_epoch())
-                                          .count());
-}
 
 /// False: told on standard error.
 [[nodiscard]] bool read_posture(const std::string& path, lint::Options& options) {
@@ -47,16 +41,11 @@ struct LintOptions {
 }
 
 [[nodiscard]] int run(const LintOptions& asked) {
-    lint::Options options{.now_ns = now_ns(), .open_servers = {}};
-    if (!asked.at.empty()) {
-        const auto time = parse_time(asked.at);
-        if (!time) {
-            std::fprintf(stderr, "error: --at: %s is no time; write 2019-12-05 or 2019-12-05T10:00:00Z\n",
-                         asked.at.c_str());
-            return usage_mistake;
-        }
-        options.now_ns = *time;
+    const auto at = time_of(asked.at, "--at");
+    if (!at) {
+        return usage_mistake;
     }
+    lint::Options options{.now_ns = *at, .open_servers = {}};
     if (!asked.posture.empty() && !read_posture(asked.posture, options)) {
         return 1;
     }
@@ -68,8 +57,7 @@ struct LintOptions {
     const std::string output = asked.format == "json"    ? lint::json_of(findings)
                                : asked.format == "sarif" ? lint::sarif_of(findings, SPRINGLATCH_VERSION)
                                                          : lint::text_of(findings);
-    if (std::fputs(output.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-        std::perror("error: standard output");
+    if (!print_whole(output)) {
         return 1;
     }
     return lint::fails(findings, asked.strict) ? 1 : 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/load.h"
+#include "control/cli/output.h"
 #include "control/explain/table.h"
 
 namespace springlatch::control {
@@ -87,8 +88,7 @@ struct Pair {
     for (const Pair& pair : pairs) {
         good = run_pair(pair, options.quiet) && good;
     }
-    if (std::fflush(stdout) != 0) {
-        std::perror("error: standard output");
+    if (!flush_output()) {
         return 1;
     }
     return good ? 0 : 1;

@@ -11,6 +11,7 @@
 #include "config/json_positions.h"
 #include "config/prefixes.h"
 #include "config/schema_check.h"
+#include "control/cli/output.h"
 #include "control/cli/policy_file.h"
 
 namespace springlatch::control {
@@ -80,8 +81,7 @@ struct ReachOptions {
     const std::string text = options.format == "svg"    ? effect::svg_of(found)
                              : options.format == "json" ? effect::json_of(found)
                                                         : effect::table_of(found);
-    if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-        std::perror("error: standard output");
+    if (!print_whole(text)) {
         return usage_mistake;
     }
     return 0;

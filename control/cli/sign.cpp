@@ -1,6 +1,5 @@
 #include "control/cli/sign.h"
 
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -9,6 +8,7 @@
 #include "config/bundle.h"
 #include "config/load.h"
 #include "config/time_text.h"
+#include "control/clock.h"
 
 namespace springlatch::control {
 namespace {
@@ -31,9 +31,7 @@ struct Signing {
         std::fputs(lines_of(loaded.error()).c_str(), stderr);
         return 1;
     }
-    const auto now_ms = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                       std::chrono::system_clock::now().time_since_epoch())
-                                                       .count());
+    const std::uint64_t now_ms = unix_ns() / 1'000'000;
     const Bundle bundle{.policy = std::move(*bytes),
                         .sequence = signing.sequence != 0 ? signing.sequence : now_ms,
                         .time = rfc3339(now_ms * 1'000'000)};

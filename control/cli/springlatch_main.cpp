@@ -13,6 +13,7 @@
 #include "control/api/ecs.h"
 #include "control/cli/activate.h"
 #include "control/cli/hits.h"
+#include "control/cli/output.h"
 #include "control/cli/policy_diff.h"
 #include "control/cli/policy_explain.h"
 #include "control/cli/policy_lint.h"
@@ -24,6 +25,7 @@
 #include "control/cli/status.h"
 #include "control/cli/when.h"
 #include "control/cli/who.h"
+#include "control/clock.h"
 #include "control/store/store.h"
 #include "dataplane/ipc/channel.h"
 
@@ -44,7 +46,7 @@ struct QueryOptions {
         if (text.empty()) {
             return true;
         }
-        const auto parsed = moment_of(text, wall_clock_ns());
+        const auto parsed = moment_of(text, unix_ns());
         if (!parsed) {
             std::fprintf(stderr, "error: %s: %s\n", option, parsed.error().c_str());
             return false;
@@ -76,8 +78,7 @@ struct QueryOptions {
         std::fprintf(stderr, "error: %s\n", result.error().c_str());
         return 1;
     }
-    if (std::fflush(stdout) != 0) {
-        std::perror("error: standard output");
+    if (!flush_output()) {
         return 1;
     }
     return 0;

@@ -1,7 +1,6 @@
 #include "control/cli/when.h"
 
 #include <charconv>
-#include <chrono>
 
 #include "config/time_text.h"
 
@@ -46,13 +45,6 @@ tl::expected<std::uint64_t, std::string> moment_of(const std::string& text, std:
     }
     return tl::unexpected(
         text + " is no time; write 2019-12-05, 2019-12-05T10:00:00Z, -24h (units s, m, h, d, w) or now");
-}
-
-std::uint64_t wall_clock_ns() {
-    using std::chrono::duration_cast;
-    using std::chrono::nanoseconds;
-    return static_cast<std::uint64_t>(
-        duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
 }
 
 }  // namespace springlatch::control

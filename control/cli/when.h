@@ -12,7 +12,4 @@ namespace springlatch::control {
 [[nodiscard]] tl::expected<std::uint64_t, std::string> moment_of(const std::string& text,
                                                                  std::uint64_t now_ns);
 
-/// By the machine's clock.
-[[nodiscard]] std::uint64_t wall_clock_ns();
-
 }  // namespace springlatch::control

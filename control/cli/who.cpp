@@ -11,7 +11,9 @@
 
 #include "config/schema_check.h"
 #include "config/time_text.h"
+#include "control/cli/output.h"
 #include "control/cli/when.h"
+#include "control/clock.h"
 #include "control/store/who.h"
 
 namespace springlatch::control {
@@ -215,7 +217,7 @@ void print_text(const Answers& answers) {
 }
 
 [[nodiscard]] int who(const WhoOptions& options) {
-    const std::uint64_t now = wall_clock_ns();
+    const std::uint64_t now = unix_ns();
     const auto from = moment_of(options.from, now);
     if (!from) {
         return fail("--from: " + from.error(), usage_mistake);
@@ -233,18 +235,23 @@ void print_text(const Answers& answers) {
     }
     Answers answers;
     answers.asked = {.service = options.service, .from_ns = *from, .to_ns = *to};
-    const auto known = services_in(*store);
     auto readers = readers_of(*store, answers.asked);
     auto coverage = store->coverage(*from, *to);
-    if (!known || !readers || !coverage) {
-        return fail(!known ? known.error() : !readers ? readers.error() : coverage.error(), 1);
+    if (!readers || !coverage) {
+        return fail(!readers ? readers.error() : coverage.error(), 1);
     }
-    if (std::find(known->begin(), known->end(), options.service) == known->end()) {
+    if (readers->empty()) {
         // "Nobody" must not be the answer to a slip of the pen without a word about it.
-        std::fprintf(stderr,
-                     "warning: --service: no event in %s is about a service \"%s\"%s (there are: %s)\n",
-                     options.store.c_str(), options.service.c_str(),
-                     did_you_mean(options.service, *known).c_str(), joined(*known, "none").c_str());
+        const auto known = services_in(*store);
+        if (!known) {
+            return fail(known.error(), 1);
+        }
+        if (std::find(known->begin(), known->end(), options.service) == known->end()) {
+            std::fprintf(stderr,
+                         "warning: --service: no event in %s is about a service \"%s\"%s (there are: %s)\n",
+                         options.store.c_str(), options.service.c_str(),
+                         did_you_mean(options.service, *known).c_str(), joined(*known, "none").c_str());
+        }
     }
     answers.readers = std::move(*readers);
     answers.coverage = std::move(*coverage);
@@ -254,8 +261,7 @@ void print_text(const Answers& answers) {
     } else {
         print_text(answers);
     }
-    if (std::fflush(stdout) != 0) {
-        std::perror("error: standard output");
+    if (!flush_output()) {
         return 1;
     }
     return 0;

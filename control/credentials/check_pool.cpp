@@ -1,19 +1,10 @@
 #include "control/credentials/check_pool.h"
 
-#include <chrono>
 #include <utility>
 
+#include "control/clock.h"
+
 namespace springlatch::control {
-namespace {
-
-[[nodiscard]] std::uint64_t unix_seconds() {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count());
-}
-
-}  // namespace
-
 CheckPool::CheckPool(const std::vector<Identity>& identities, CheckTime time)
     : checker_(std::make_shared<const Checker>(identities)), time_(time) {}
 
@@ -78,8 +69,8 @@ void CheckPool::work() {
 }
 
 void CheckPool::finish(Job& job) {
-    CheckAnswer answer = job.checker->check(
-        job.value, time_ == CheckTime::now ? unix_seconds() : job.time_ns / 1'000'000'000U);
+    CheckAnswer answer =
+        job.checker->check(job.value, (time_ == CheckTime::now ? unix_ns() : job.time_ns) / 1'000'000'000U);
     wipe(job.value);
     answer.fingerprint = job.fingerprint;
     answer.generation = job.generation;

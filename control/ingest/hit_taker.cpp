@@ -4,20 +4,12 @@
 #include <cstdio>
 #include <utility>
 
+#include "config/secrets.h"
+
 namespace springlatch::control {
 namespace {
 
 constexpr std::size_t generations_max = 4;
-
-[[nodiscard]] std::string hex(const std::array<std::uint8_t, 32>& bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (const std::uint8_t byte : bytes) {
-        text += digits[byte >> 4U];
-        text += digits[byte & 15U];
-    }
-    return text;
-}
 
 void add(HitCount& sum, const RuleHits& slot) noexcept {
     const std::uint64_t hits = slot.hits.load(std::memory_order_relaxed);
@@ -42,7 +34,7 @@ void HitTaker::begin(std::uint64_t life, std::uint32_t generation, const std::ar
         known_.clear();
     }
     Known known;
-    known.run = {.policy = hex(sha256), .life = life, .generation = generation};
+    known.run = {.policy = hex_of(sha256), .life = life, .generation = generation};
     known.since_ns = unix_ns;
     known.named = !rules.empty();
     known.rules.emplace_back(default_rule_id);

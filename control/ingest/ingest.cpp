@@ -2,8 +2,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,9 +12,11 @@
 #include <tuple>
 #include <utility>
 
+#include "control/clock.h"
 #include "control/ingest/event_of.h"
 #include "control/ingest/text.h"
 #include "dataplane/ipc/sealed.h"
+#include "dataplane/ipc/unix_socket.h"
 
 namespace springlatch::control {
 namespace {
@@ -32,48 +32,10 @@ constexpr int drain_rounds_max = 16;
 /// Answers to a data plane that does not read them; the oldest go first.
 constexpr std::size_t answers_max = 4096;
 
-template <class Clock>
-[[nodiscard]] std::uint64_t now_ns() {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count());
-}
-
 [[nodiscard]] std::uint64_t monotonic_ns() {
-    return now_ns<std::chrono::steady_clock>();
-}
-
-[[nodiscard]] tl::expected<sockaddr_un, std::string> address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path) {
-        return tl::unexpected(path + ": the path of a socket has 1 to " +
-                              std::to_string(sizeof address.sun_path - 1) + " bytes, this one has " +
-                              std::to_string(path.size()));
-    }
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    return address;
-}
-
-/// Makes way for a new socket. Error: one line.
-[[nodiscard]] std::optional<std::string> remove_stale(const std::string& path, const sockaddr_un& address) {
-    struct stat status {};
-    if (lstat(path.c_str(), &status) != 0) {
-        return std::nullopt;
-    }
-    if (!S_ISSOCK(status.st_mode)) {
-        return path + ": is there already and is no socket; give another --socket";
-    }
-    const int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const bool stale = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
-                       errno == ECONNREFUSED;
-    close(probe);
-    if (!stale) {
-        return path + ": another control process listens here; stop it or give another --socket";
-    }
-    if (unlink(path.c_str()) != 0) {
-        return path + ": the stale socket cannot be removed: " + std::strerror(errno);
-    }
-    return std::nullopt;
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                          std::chrono::steady_clock::now().time_since_epoch())
+                                          .count());
 }
 
 }  // namespace
@@ -86,28 +48,22 @@ std::size_t Ingest::RequestKeyHash::operator()(const RequestKey& key) const noex
 tl::expected<std::unique_ptr<Ingest>, std::string> Ingest::listen(const std::string& path, Names names,
                                                                   Store& store, CheckPool* checks,
                                                                   HitStore* hits) {
-    const auto address = address_of(path);
+    const auto address = unix_address(path);
     if (!address) {
-        return tl::unexpected(address.error());
+        return tl::unexpected(path + ": the path of a socket has 1 to " +
+                              std::to_string(unix_path_bytes_max) + " bytes, this one has " +
+                              std::to_string(path.size()));
     }
-    if (auto problem = remove_stale(path, *address)) {
-        return tl::unexpected(std::move(*problem));
+    const auto fd =
+        listen_unix(path, *address,
+                    {.type = SOCK_SEQPACKET,
+                     .backlog = 4,
+                     .option = "--socket",
+                     .taken = "another control process listens here; stop it or give another --socket"});
+    if (!fd) {
+        return tl::unexpected(fd.error());
     }
-    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    // Not chmod afterwards: in between anybody could connect.
-    const mode_t before = umask(0177);
-    const bool bound =
-        fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
-    const int bind_error = errno;
-    umask(before);
-    if (!bound || ::listen(fd, 4) != 0) {
-        const int error = bound ? errno : bind_error;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return tl::unexpected(path + ": the socket cannot be made: " + std::strerror(error));
-    }
-    return std::unique_ptr<Ingest>(new Ingest(path, fd, std::move(names), store, checks, hits));
+    return std::unique_ptr<Ingest>(new Ingest(path, *fd, std::move(names), store, checks, hits));
 }
 
 Ingest::Ingest(std::string path, int listen_fd, Names names, Store& store, CheckPool* checks, HitStore* hits)
@@ -302,7 +258,7 @@ bool Ingest::take_status(const StatusMessage& status) {
         return false;
     }
     statuses_[status.worker] = {.told = true, .status = status};
-    status_received_ns_ = now_ns<std::chrono::system_clock>();
+    status_received_ns_ = unix_ns();
     return true;
 }
 
@@ -402,19 +358,8 @@ void Ingest::send_order() {
                       .bytes = sizeof message,
                       .workers = hello_.header.workers};
     message.generation = generation;
-    iovec piece{.iov_base = &message, .iov_len = sizeof message};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr whole{};
-    whole.msg_iov = &piece;
-    whole.msg_iovlen = 1;
-    whole.msg_control = control.data();
-    whole.msg_controllen = control.size();
-    cmsghdr* rights = CMSG_FIRSTHDR(&whole);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(rights), &*fd, sizeof(int));
-    if (sendmsg(fd_, &whole, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message)) {
+    if (send_with_descriptors(fd_, std::as_bytes(std::span{&message, 1}), std::span{&*fd, 1},
+                              MSG_DONTWAIT | MSG_NOSIGNAL)) {
         order_->generation = generation;
     } else {
         policies_.forget(generation);  // later, or never: a closed connection shows when it is read
@@ -429,8 +374,7 @@ void Ingest::begin_hits() {
          policy != nullptr && policy->names.has_policy() && i < policy->names.policy()->rule_ids(); ++i) {
         rules.push_back(policy->names.rule(static_cast<std::uint16_t>(i)));
     }
-    hits_.begin(hello_.start_ns, hello_.policy_generation, hello_.policy_sha256, std::move(rules),
-                now_ns<std::chrono::system_clock>());
+    hits_.begin(hello_.start_ns, hello_.policy_generation, hello_.policy_sha256, std::move(rules), unix_ns());
 }
 
 bool Ingest::take_adopted(const AdoptedMessage& outcome) {

@@ -1,15 +1,12 @@
 #include "control/policy/effect_lines.h"
 
-#include <chrono>
-
 #include "config/effect/effect.h"
+#include "control/clock.h"
 
 namespace springlatch::control {
 
 EffectLines effect_of(const LoadedPolicy& before, const LoadedPolicy& after) {
-    const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
-        std::chrono::system_clock::now().time_since_epoch());
-    const effect::EffectDiff diff = effect::diff(before, after, static_cast<std::uint64_t>(now.count()));
+    const effect::EffectDiff diff = effect::diff(before, after, unix_ns());
     EffectLines lines;
     for (const effect::Change& change : diff.opens) {
         lines.opens.push_back("+ OPENS " + effect::line_of(change));

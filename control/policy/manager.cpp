@@ -1,12 +1,12 @@
 #include "control/policy/manager.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <utility>
 
 #include "config/lint/lint.h"
 #include "config/time_text.h"
+#include "control/clock.h"
 #include "control/policy/effect_lines.h"
 
 namespace springlatch::control {
@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::uint64_t retry_ns = 5'000'000'000;
 const Operator itself{.uid = 0, .name = "springlatchd"};
-
-[[nodiscard]] std::uint64_t unix_ns() {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                          std::chrono::system_clock::now().time_since_epoch())
-                                          .count());
-}
 
 [[nodiscard]] PolicyAnswer refused(std::string error) {
     return {.lines = {}, .error = std::move(error), .history = {}};

@@ -3,9 +3,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +13,7 @@
 #include <optional>
 
 #include "config/time_text.h"
+#include "dataplane/ipc/unix_socket.h"
 
 namespace springlatch::control {
 namespace {
@@ -23,29 +22,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr time_t patience_seconds = 10;
 constexpr std::array<const char*, 4> command_names = {"activate", "rollback", "confirm", "history"};
-
-/// A socket, closed at the end.
-struct Socket {
-    int fd = -1;
-    explicit Socket(int opened) : fd(opened) {}
-    ~Socket() {
-        if (fd >= 0) {
-            close(fd);
-        }
-    }
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-};
-
-[[nodiscard]] std::optional<sockaddr_un> address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path) {
-        return std::nullopt;
-    }
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    return address;
-}
 
 void be_patient(int fd, time_t receive_seconds) {
     const timeval receiving{.tv_sec = receive_seconds, .tv_usec = 0};
@@ -243,36 +219,19 @@ tl::expected<PolicyAnswer, std::string> answer_of(std::string_view json) {
 
 tl::expected<std::unique_ptr<OperatorSocket>, std::string> OperatorSocket::listen(const std::string& path,
                                                                                   PolicyManager& manager) {
-    const auto address = address_of(path);
+    const auto address = unix_address(path);
     if (!address) {
         return tl::unexpected(path + ": is no path for a socket: 1 to 107 bytes");
     }
-    const auto* raw = reinterpret_cast<const sockaddr*>(&*address);
-    struct stat status {};
-    if (lstat(path.c_str(), &status) == 0) {
-        if (!S_ISSOCK(status.st_mode)) {
-            return tl::unexpected(path + ": is there already and is no socket; give another --operators");
-        }
-        const Socket probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        if (connect(probe.fd, raw, sizeof *address) == 0 || errno != ECONNREFUSED) {
-            return tl::unexpected(path + ": another springlatchd listens here; give another --operators");
-        }
-        (void)unlink(path.c_str());
+    const auto fd = listen_unix(path, *address,
+                                {.type = SOCK_STREAM,
+                                 .backlog = 8,
+                                 .option = "--operators",
+                                 .taken = "another springlatchd listens here; give another --operators"});
+    if (!fd) {
+        return tl::unexpected(fd.error());
     }
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const mode_t before = umask(0177);  // not chmod afterwards: in between anybody could connect
-    const bool bound = fd >= 0 && bind(fd, raw, sizeof *address) == 0;
-    const int error = errno;
-    umask(before);
-    if (!bound || ::listen(fd, 8) != 0) {
-        const std::string text =
-            path + ": the socket cannot be made: " + std::strerror(bound ? errno : error);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return tl::unexpected(text);
-    }
-    return std::unique_ptr<OperatorSocket>(new OperatorSocket(path, fd, manager));
+    return std::unique_ptr<OperatorSocket>(new OperatorSocket(path, *fd, manager));
 }
 
 OperatorSocket::~OperatorSocket() {
@@ -285,7 +244,7 @@ void OperatorSocket::step(int timeout_ms) {
     if (poll(&wait, 1, timeout_ms) <= 0) {
         return;
     }
-    const Socket peer(accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
+    const Descriptor peer(accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
     if (peer.fd >= 0) {
         serve(peer.fd);
     }
@@ -314,8 +273,8 @@ void OperatorSocket::serve(int peer) {
 
 tl::expected<PolicyAnswer, std::string> ask_springlatchd(const std::string& path,
                                                          const PolicyCommand& command) {
-    const auto address = address_of(path);
-    const Socket peer(address ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1);
+    const auto address = unix_address(path);
+    const Descriptor peer(address ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1);
     if (peer.fd < 0 || connect(peer.fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
         return tl::unexpected(path + ": " + (address ? std::strerror(errno) : "is no path for a socket") +
                               "; does springlatchd run there with --state?");

@@ -1,8 +1,6 @@
 #include "control/policy/state.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,6 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr const char* history_name = "history.sqlite";
 constexpr int application_id = 0x53504c50;  // "SPLP"
 constexpr std::array<const char*, 4> standing_names = {"pending", "active", "replaced", "failed"};
 
@@ -29,46 +28,6 @@ constexpr const char* make_tables =
     "CREATE UNIQUE INDEX one_active ON activations (standing) WHERE standing = 1;"
     "PRAGMA application_id=1397771344; PRAGMA user_version=1; COMMIT";
 static_assert(application_id == 1397771344);
-
-class Statement {
-  public:
-    Statement(sqlite3* database, const std::string& sql) {
-        ok_ = sqlite3_prepare_v2(database, sql.c_str(), -1, &handle_, nullptr) == SQLITE_OK;
-    }
-    ~Statement() { sqlite3_finalize(handle_); }
-    Statement(const Statement&) = delete;
-    Statement& operator=(const Statement&) = delete;
-    Statement& bind(std::int64_t value) {
-        sqlite3_bind_int64(handle_, ++index_, value);
-        return *this;
-    }
-    Statement& bind(const std::string& text) {
-        sqlite3_bind_text(handle_, ++index_, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
-        return *this;
-    }
-    Statement& bind_bytes(const std::string& bytes) {
-        sqlite3_bind_blob(handle_, ++index_, bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC);
-        return *this;
-    }
-    [[nodiscard]] bool row() { return ok_ && sqlite3_step(handle_) == SQLITE_ROW; }
-    [[nodiscard]] bool done() { return ok_ && sqlite3_step(handle_) == SQLITE_DONE; }
-    [[nodiscard]] std::int64_t number(int column) const { return sqlite3_column_int64(handle_, column); }
-    [[nodiscard]] std::string bytes(int column) const {
-        const void* data = sqlite3_column_blob(handle_, column);
-        return data == nullptr ? ""
-                               : std::string(static_cast<const char*>(data),
-                                             static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
-    }
-
-  private:
-    sqlite3_stmt* handle_ = nullptr;
-    bool ok_ = false;
-    int index_ = 0;
-};
-
-[[nodiscard]] bool execute(sqlite3* database, const char* sql) {
-    return sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
-}
 
 [[nodiscard]] std::string facts_of(const Activation& one) {
     return Json{{"time_ns", one.time_ns},
@@ -88,14 +47,14 @@ class Statement {
         .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-[[nodiscard]] Activation activation_of(const Statement& row) {
+[[nodiscard]] Activation activation_of(Statement& row) {
     Activation one;
-    one.number = row.number(0);
-    const std::int64_t standing = row.number(1);
+    std::int64_t standing = 0;
+    std::string text;
+    row >> one.number >> standing >> one.sequence >> text;
     one.standing = standing >= 0 && standing < 4 ? static_cast<Standing>(standing) : Standing::failed;
-    one.sequence = static_cast<std::uint64_t>(row.number(2));
     try {
-        const Json facts = Json::parse(row.bytes(3));
+        const Json facts = Json::parse(text);
         facts.at("time_ns").get_to(one.time_ns);
         facts.at("how").get_to(one.how);
         facts.at("user").get_to(one.user);
@@ -151,39 +110,23 @@ const char* name_of(Standing standing) noexcept {
     return standing_names[static_cast<std::size_t>(standing)];
 }
 
-void PolicyState::Close::operator()(sqlite3* database) const noexcept {
-    sqlite3_close_v2(database);
-}
-
-PolicyState::PolicyState(std::string dir, std::unique_ptr<sqlite3, Close> database)
+PolicyState::PolicyState(std::string dir, Database database)
     : dir_(std::move(dir)), database_(std::move(database)) {}
 
 PolicyState::~PolicyState() = default;
 
 std::string PolicyState::error() const {
     const bool locked = sqlite3_errcode(database_.get()) == SQLITE_BUSY;
-    return dir_ + "/history.sqlite: " + sqlite3_errmsg(database_.get()) +
+    return dir_ + "/" + history_name + ": " + sqlite3_errmsg(database_.get()) +
            (locked ? " (does another springlatchd use this --state?)" : "");
 }
 
 tl::expected<std::unique_ptr<PolicyState>, std::string> PolicyState::open(const std::string& dir) {
-    if (mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
-        return tl::unexpected(dir +
-                              ": cannot be made as folder of the policy state: " + std::strerror(errno));
+    auto database = open_database(dir, history_name, "the policy state");
+    if (!database) {
+        return tl::unexpected(database.error());
     }
-    const std::string file = dir + "/history.sqlite";
-    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return tl::unexpected(file + ": the policy state cannot be written: " + std::strerror(errno));
-    }
-    ::close(fd);
-    sqlite3* raw = nullptr;
-    const int opened =
-        sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-    std::unique_ptr<PolicyState> state(new PolicyState(dir, std::unique_ptr<sqlite3, Close>(raw)));
-    if (opened != SQLITE_OK) {
-        return tl::unexpected(state->error());
-    }
+    std::unique_ptr<PolicyState> state(new PolicyState(dir, std::move(*database)));
     if (std::string text = state->prepare(); !text.empty()) {
         return tl::unexpected(std::move(text));
     }
@@ -197,10 +140,7 @@ std::string PolicyState::prepare() {
                  "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA")) {
         return error();
     }
-    const auto number = [&](const char* sql) {
-        Statement statement(database, sql);
-        return statement.row() ? statement.number(0) : -1;
-    };
+    const auto number = [&](const char* sql) { return number_of(database, sql, -1); };
     const std::int64_t application = number("PRAGMA application_id");
     const std::int64_t version = number("PRAGMA user_version");
     if (application == 0 && version == 0 && number("SELECT count(*) FROM sqlite_schema") == 0) {
@@ -210,7 +150,7 @@ std::string PolicyState::prepare() {
     } else if (application != application_id || version != 1) {
         return application < 0
                    ? error()
-                   : dir_ + "/history.sqlite: is no policy history of this version of springlatch";
+                   : dir_ + "/" + history_name + ": is no policy history of this version of springlatch";
     }
     if (!execute(database, "BEGIN EXCLUSIVE; COMMIT")) {
         return error();
@@ -240,10 +180,7 @@ std::vector<Activation> PolicyState::select(const std::string& where) const {
 bool PolicyState::update(const Activation& activation) {
     const std::string facts = facts_of(activation);
     Statement statement(database_.get(), "UPDATE activations SET standing = ?, facts = ? WHERE number = ?");
-    return statement.bind(static_cast<std::int64_t>(activation.standing))
-        .bind(facts)
-        .bind(activation.number)
-        .done();
+    return (statement << static_cast<int>(activation.standing) << facts << activation.number).run();
 }
 
 std::string PolicyState::stage(const std::string& file) const {
@@ -270,7 +207,7 @@ tl::expected<std::int64_t, std::string> PolicyState::begin(const Activation& act
     const std::string facts = facts_of(activation);
     Statement statement(database_.get(),
                         "INSERT INTO activations (standing, sequence, facts, file) VALUES (0, ?, ?, ?)");
-    if (!statement.bind(static_cast<std::int64_t>(activation.sequence)).bind(facts).bind_bytes(file).done()) {
+    if (!(statement << activation.sequence << facts).bind_bytes(file).run()) {
         return tl::unexpected(error());
     }
     return sqlite3_last_insert_rowid(database_.get());
@@ -338,8 +275,13 @@ std::optional<Activation> PolicyState::find(std::int64_t number) const {
 
 std::optional<std::string> PolicyState::file_of(std::int64_t number) const {
     Statement statement(database_.get(), "SELECT file FROM activations WHERE number = ?");
-    statement.bind(number);
-    return statement.row() ? std::optional(statement.bytes(0)) : std::nullopt;
+    statement << number;
+    if (!statement.row()) {
+        return std::nullopt;
+    }
+    std::string file;
+    statement >> file;
+    return file;
 }
 
 std::vector<Activation> PolicyState::history() const {
@@ -347,9 +289,8 @@ std::vector<Activation> PolicyState::history() const {
 }
 
 std::uint64_t PolicyState::highest_sequence() const {
-    Statement statement(database_.get(),
-                        "SELECT coalesce(max(sequence), 0) FROM activations WHERE standing IN (1, 2)");
-    return statement.row() ? static_cast<std::uint64_t>(statement.number(0)) : 0;
+    return static_cast<std::uint64_t>(number_of(
+        database_.get(), "SELECT coalesce(max(sequence), 0) FROM activations WHERE standing IN (1, 2)", 0));
 }
 
 }  // namespace springlatch::control

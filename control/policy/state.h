@@ -16,7 +16,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-struct sqlite3;
+#include "control/store/sqlite.h"
 
 namespace springlatch::control {
 
@@ -76,10 +76,7 @@ class PolicyState {
     [[nodiscard]] std::string active_file() const { return dir_ + "/active.json"; }
 
   private:
-    struct Close {
-        void operator()(sqlite3* database) const noexcept;
-    };
-    PolicyState(std::string dir, std::unique_ptr<sqlite3, Close> database);
+    PolicyState(std::string dir, Database database);
     [[nodiscard]] std::string prepare();
     [[nodiscard]] std::string error() const;
     [[nodiscard]] std::vector<Activation> select(const std::string& where) const;
@@ -88,7 +85,7 @@ class PolicyState {
     [[nodiscard]] std::string publish() const;
 
     std::string dir_;
-    std::unique_ptr<sqlite3, Close> database_;
+    Database database_;
 };
 
 }  // namespace springlatch::control

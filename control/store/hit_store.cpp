@@ -1,15 +1,11 @@
 #include "control/store/hit_store.h"
 
-#include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 namespace springlatch::control {
 namespace {
+
+constexpr const char* hits_name = "hits.sqlite";
 
 constexpr const char* schema = R"sql(
 CREATE TABLE IF NOT EXISTS policies (policy TEXT PRIMARY KEY, seen INTEGER NOT NULL) WITHOUT ROWID;
@@ -45,88 +41,32 @@ INSERT INTO rules SELECT '', rule, 0, s FROM folded;
 DROP TABLE folded;
 )sql";
 
-class Statement {
-  public:
-    Statement(sqlite3* database, const char* sql) {
-        good_ = sqlite3_prepare_v2(database, sql, -1, &handle_, nullptr) == SQLITE_OK;
-    }
-    ~Statement() { sqlite3_finalize(handle_); }
-    Statement(const Statement&) = delete;
-    Statement& operator=(const Statement&) = delete;
-
-    Statement& operator<<(std::uint64_t value) {
-        sqlite3_bind_int64(handle_, ++index_, static_cast<std::int64_t>(value));
-        return *this;
-    }
-    /// `text` must live until the statement has run.
-    Statement& operator<<(const std::string& text) {
-        sqlite3_bind_text(handle_, ++index_, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
-        return *this;
-    }
-    /// Runs it and makes it ready for the next values. False: it failed.
-    [[nodiscard]] bool run() {
-        const bool done = good_ && sqlite3_step(handle_) == SQLITE_DONE;
-        sqlite3_reset(handle_);
-        index_ = 0;
-        return done;
-    }
-    /// SQLITE_ROW, SQLITE_DONE or an error.
-    [[nodiscard]] int step() { return good_ ? sqlite3_step(handle_) : SQLITE_ERROR; }
-    [[nodiscard]] std::uint64_t number(int column) const {
-        return static_cast<std::uint64_t>(sqlite3_column_int64(handle_, column));
-    }
-    [[nodiscard]] std::string text(int column) const {
-        const auto* bytes = sqlite3_column_text(handle_, column);
-        return bytes == nullptr ? "" : reinterpret_cast<const char*>(bytes);
-    }
-
-  private:
-    sqlite3_stmt* handle_ = nullptr;
-    int index_ = 0;
-    bool good_ = false;
-};
-
 [[nodiscard]] std::string file_in(const std::string& dir) {
-    return dir + "/hits.sqlite";
+    return dir + "/" + hits_name;
 }
 
 }  // namespace
-
-void HitStore::Close::operator()(sqlite3* database) const noexcept {
-    sqlite3_close_v2(database);
-}
 
 std::string HitStore::problem() const {
     return file_ + ": rules' hits cannot be stored: " + sqlite3_errmsg(database_.get());
 }
 
 tl::expected<void, std::string> HitStore::run(const char* sql) {
-    if (sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+    if (!execute(database_.get(), sql)) {
         std::string why = problem();
-        sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        static_cast<void>(execute(database_.get(), "ROLLBACK"));
         return tl::unexpected(std::move(why));
     }
     return {};
 }
 
 tl::expected<std::unique_ptr<HitStore>, std::string> HitStore::open(const std::string& dir) {
-    const std::string file = file_in(dir);
-    if (mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
-        return tl::unexpected(dir + ": cannot be made: " + std::strerror(errno));
+    auto database = open_database(dir, hits_name, "the record of rules' hits");
+    if (!database) {
+        return tl::unexpected(database.error());
     }
-    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return tl::unexpected(file + ": cannot be written: " + std::strerror(errno));
-    }
-    ::close(fd);
-    sqlite3* raw = nullptr;
-    const int opened =
-        sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-    std::unique_ptr<HitStore> store(new HitStore(file, std::unique_ptr<sqlite3, Close>(raw)));
-    if (opened != SQLITE_OK) {
-        return tl::unexpected(store->problem());
-    }
-    sqlite3_busy_timeout(raw, 1000);
+    sqlite3_busy_timeout(database->get(), 1000);
+    std::unique_ptr<HitStore> store(new HitStore(file_in(dir), std::move(*database)));
     for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", schema}) {
         if (auto done = store->run(sql); !done) {
             return tl::unexpected(done.error());
@@ -148,9 +88,9 @@ tl::expected<void, std::string> HitStore::begin(const HitRun& run, const std::ve
                    "INSERT INTO rules (policy, rule, place, since) VALUES (?,?,?,?) "
                    "ON CONFLICT (policy, rule) DO UPDATE SET place = excluded.place");
     bool good = (policy << run.policy << now_ns).run() &&
-                (of_run << run.policy << run.life << std::uint64_t{run.generation} << now_ns).run();
+                (of_run << run.policy << run.life << run.generation << now_ns).run();
     for (std::size_t i = 0; i < rules.size() && good; ++i) {
-        good = (rule << run.policy << rules[i] << std::uint64_t{i} << now_ns).run();
+        good = (rule << run.policy << rules[i] << i << now_ns).run();
     }
     if (!good) {
         std::string why = problem();
@@ -171,8 +111,8 @@ tl::expected<void, std::string> HitStore::save(const HitRun& run, const std::vec
                   "INSERT OR REPLACE INTO hits (policy, rule, life, generation, hits, limited, first, last) "
                   "VALUES (?,?,?,?,?,?,?,?)");
     for (const RuleHitsOfRun& one : counts) {
-        put << run.policy << one.rule << run.life << std::uint64_t{run.generation} << one.count.hits
-            << one.count.limited << one.count.first_ns << one.count.last_ns;
+        put << run.policy << one.rule << run.life << run.generation << one.count.hits << one.count.limited
+            << one.count.first_ns << one.count.last_ns;
         if (!put.run()) {
             std::string why = problem();
             (void)this->run("ROLLBACK");
@@ -188,31 +128,24 @@ tl::expected<std::vector<RuleHitsTotal>, std::string> read_hits(const std::strin
     if (stat(file.c_str(), &status) != 0) {
         return tl::unexpected(file + ": there is no record of rules' hits here");
     }
-    sqlite3* raw = nullptr;
-    const int opened =
-        sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
-    const auto close = [](sqlite3* database) { sqlite3_close_v2(database); };
-    const std::unique_ptr<sqlite3, decltype(close)> database(raw, close);
+    const auto database = open_database_to_read(file);
+    if (!database) {
+        return tl::unexpected(file + ": rules' hits cannot be read: " + database.error());
+    }
     std::vector<RuleHitsTotal> rules;
-    int result = opened;
-    if (opened == SQLITE_OK) {
-        sqlite3_busy_timeout(raw, 1000);
-        Statement ask(raw, R"sql(
+    Statement ask(database->get(), R"sql(
 SELECT rule, (SELECT min(since) FROM rules AS same WHERE same.rule = rules.rule),
   coalesce(h, 0), coalesce(l, 0), coalesce(f, 0), coalesce(t, 0) FROM rules LEFT JOIN
   (SELECT rule AS id, sum(hits) AS h, sum(limited) AS l, min(first) AS f, max(last) AS t FROM hits GROUP BY rule)
   ON id = rule WHERE policy = (SELECT policy FROM policies ORDER BY seen DESC LIMIT 1) ORDER BY place)sql");
-        while ((result = ask.step()) == SQLITE_ROW) {
-            rules.push_back({.rule = ask.text(0),
-                             .since_ns = ask.number(1),
-                             .count = {.hits = ask.number(2),
-                                       .limited = ask.number(3),
-                                       .first_ns = ask.number(4),
-                                       .last_ns = ask.number(5)}});
-        }
+    int result = SQLITE_DONE;
+    while ((result = ask.step()) == SQLITE_ROW) {
+        RuleHitsTotal& one = rules.emplace_back();
+        ask >> one.rule >> one.since_ns >> one.count.hits >> one.count.limited >> one.count.first_ns >>
+            one.count.last_ns;
     }
     if (result != SQLITE_DONE) {
-        return tl::unexpected(file + ": rules' hits cannot be read: " + sqlite3_errmsg(raw));
+        return tl::unexpected(file + ": rules' hits cannot be read: " + sqlite3_errmsg(database->get()));
     }
     return rules;
 }

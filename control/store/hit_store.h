@@ -16,7 +16,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-struct sqlite3;
+#include "control/store/sqlite.h"
 
 namespace springlatch::control {
 
@@ -57,15 +57,11 @@ class HitStore {
                                                        const std::vector<RuleHitsOfRun>& counts);
 
   private:
-    struct Close {
-        void operator()(sqlite3* database) const noexcept;
-    };
-    HitStore(std::string file, std::unique_ptr<sqlite3, Close> database)
-        : file_(std::move(file)), database_(std::move(database)) {}
+    HitStore(std::string file, Database database) : file_(std::move(file)), database_(std::move(database)) {}
     [[nodiscard]] tl::expected<void, std::string> run(const char* sql);
     [[nodiscard]] std::string problem() const;
     std::string file_;
-    std::unique_ptr<sqlite3, Close> database_;
+    Database database_;
 };
 
 struct RuleHitsTotal {

@@ -1,20 +1,17 @@
 #include "control/store/store.h"
 
-#include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <string_view>
 
 namespace springlatch::control {
 namespace {
+
+constexpr const char* store_name = "events.sqlite";
 
 constexpr const char* schema = R"sql(
 CREATE TABLE events (
@@ -40,66 +37,6 @@ constexpr const char* columns =
     "destination_port, service, zone, operation, credentials, method, version, path, query, user_agent, "
     "request_bytes, verdict_ns, answered, status, response_bytes, user, requests, tags, "
     "severity";
-
-/// Binds the parameters of a statement one after the other.
-class Binder {
-  public:
-    explicit Binder(sqlite3_stmt* statement) : statement_(statement) { sqlite3_reset(statement_); }
-    Binder& operator<<(std::int64_t value) {
-        sqlite3_bind_int64(statement_, ++index_, value);
-        return *this;
-    }
-    Binder& operator<<(std::uint64_t value) { return *this << static_cast<std::int64_t>(value); }
-    Binder& operator<<(std::uint32_t value) { return *this << static_cast<std::int64_t>(value); }
-    Binder& operator<<(std::uint16_t value) { return *this << static_cast<std::int64_t>(value); }
-    Binder& operator<<(bool value) { return *this << static_cast<std::int64_t>(value ? 1 : 0); }
-    /// `text` must live until the statement has run.
-    Binder& operator<<(const std::string& text) {
-        sqlite3_bind_text(statement_, ++index_, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
-        return *this;
-    }
-
-  private:
-    sqlite3_stmt* statement_;
-    int index_ = 0;
-};
-
-/// Reads the columns of a row one after the other.
-class Row {
-  public:
-    explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
-    Row& operator>>(std::int64_t& value) {
-        value = sqlite3_column_int64(statement_, index_++);
-        return *this;
-    }
-    Row& operator>>(std::string& text) {
-        const auto* bytes = sqlite3_column_text(statement_, index_);
-        text.assign(bytes == nullptr ? "" : reinterpret_cast<const char*>(bytes),
-                    static_cast<std::size_t>(sqlite3_column_bytes(statement_, index_)));
-        ++index_;
-        return *this;
-    }
-    template <class Number>
-    Row& operator>>(Number& value) {
-        value = static_cast<Number>(sqlite3_column_int64(statement_, index_++));
-        return *this;
-    }
-
-  private:
-    sqlite3_stmt* statement_;
-    int index_ = 0;
-};
-
-[[nodiscard]] std::int64_t number_of(sqlite3* database, const char* sql, std::int64_t otherwise) {
-    sqlite3_stmt* statement = nullptr;
-    std::int64_t value = otherwise;
-    if (sqlite3_prepare_v2(database, sql, -1, &statement, nullptr) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW) {
-        value = sqlite3_column_int64(statement, 0);
-    }
-    sqlite3_finalize(statement);
-    return value;
-}
 
 /// What the versions before lacked; [0] leads from version 1 to 2.
 constexpr std::array<const char*, store_schema_version - 1> upgrades = {
@@ -139,7 +76,7 @@ constexpr std::array<const char*, store_schema_version - 1> upgrades = {
 }  // namespace
 
 std::string store_file(const std::string& dir) {
-    return dir + "/events.sqlite";
+    return dir + "/" + store_name;
 }
 
 std::optional<std::string> store_problem(const std::string& dir) {
@@ -147,34 +84,16 @@ std::optional<std::string> store_problem(const std::string& dir) {
     if (!exists(file)) {
         return std::nullopt;
     }
-    sqlite3* database = nullptr;
-    std::string text;
-    if (sqlite3_open_v2(file.c_str(), &database, SQLITE_OPEN_READONLY, nullptr) != SQLITE_OK) {
-        text = std::string("cannot be opened: ") + sqlite3_errmsg(database);
-    } else {
-        text = stranger(database, false);
-    }
-    sqlite3_close(database);
+    const auto database = open_database_to_read(file);
+    const std::string text =
+        database ? stranger(database->get(), false) : "cannot be opened: " + database.error();
     if (text.empty()) {
         return std::nullopt;
     }
     return file + ": " + text;
 }
 
-Store::Statement::~Statement() {
-    sqlite3_finalize(handle);
-}
-
-void Store::Close::operator()(sqlite3* database) const noexcept {
-    sqlite3_close_v2(database);
-}
-
-void StoreReader::Close::operator()(sqlite3* database) const noexcept {
-    sqlite3_close_v2(database);
-}
-
-Store::Store(std::string file, std::unique_ptr<sqlite3, Close> database)
-    : file_(std::move(file)), database_(std::move(database)) {}
+Store::Store(std::string file, Database database) : file_(std::move(file)), database_(std::move(database)) {}
 
 Store::~Store() {
     flush();
@@ -182,27 +101,16 @@ Store::~Store() {
 
 tl::expected<std::unique_ptr<Store>, std::string> Store::open(const std::string& dir) {
     const std::string file = store_file(dir);
-    if (mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
-        return tl::unexpected(dir + ": cannot be made as folder of the event store: " + std::strerror(errno));
+    auto database = open_database(dir, store_name, "the event store");
+    if (!database) {
+        return tl::unexpected(database.error());
     }
-    // Made here, since SQLite would give it the permissions of the umask.
-    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return tl::unexpected(file + ": the event store cannot be written: " + std::strerror(errno));
-    }
-    ::close(fd);
-    sqlite3* raw = nullptr;
-    const int opened =
-        sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-    std::unique_ptr<sqlite3, Close> database(raw);
-    if (opened != SQLITE_OK) {
-        return tl::unexpected(file + ": the event store cannot be opened: " + sqlite3_errmsg(raw));
-    }
+    sqlite3* const raw = database->get();
     sqlite3_busy_timeout(raw, 1000);
     if (const std::string text = stranger(raw, true); !text.empty()) {
         return tl::unexpected(file + ": " + text);
     }
-    std::unique_ptr<Store> store(new Store(file, std::move(database)));
+    std::unique_ptr<Store> store(new Store(file, std::move(*database)));
     if (!store->prepare()) {
         return tl::unexpected(file + ": the event store cannot be written: " + sqlite3_errmsg(raw));
     }
@@ -211,14 +119,15 @@ tl::expected<std::unique_ptr<Store>, std::string> Store::open(const std::string&
 
 bool Store::prepare() {
     sqlite3* database = database_.get();
-    if (!execute("PRAGMA journal_mode=WAL") || !execute("PRAGMA synchronous=NORMAL")) {
+    if (!execute(database_.get(), "PRAGMA journal_mode=WAL") ||
+        !execute(database_.get(), "PRAGMA synchronous=NORMAL")) {
         return false;
     }
     if (number_of(database, "PRAGMA application_id", 0) == 0) {
         const std::string make = std::string("BEGIN IMMEDIATE;") + schema + coverage_schema +
                                  "PRAGMA application_id=" + std::to_string(store_application_id) +
                                  ";PRAGMA user_version=" + std::to_string(store_schema_version) + ";COMMIT";
-        if (!execute(make.c_str())) {
+        if (!execute(database, make.c_str())) {
             return false;
         }
     }
@@ -229,46 +138,31 @@ bool Store::prepare() {
             update += upgrades[step];
         }
         update += "PRAGMA user_version=" + std::to_string(store_schema_version) + ";COMMIT";
-        if (!execute(update.c_str())) {
+        if (!execute(database, update.c_str())) {
             return false;
         }
     }
     next_id_ = number_of(database, "SELECT coalesce(max(id), 0) + 1 FROM events", 1);
     const std::string insert = std::string("INSERT INTO events (") + columns +
                                ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-    const auto compile = [&](const char* sql, Statement& statement) {
-        return sqlite3_prepare_v2(database, sql, -1, &statement.handle, nullptr) == SQLITE_OK;
-    };
-    return compile(insert.c_str(), insert_) &&
-           compile(
+    return insert_.prepare(database, insert) &&
+           update_.prepare(
+               database,
                "UPDATE events SET answered = CASE requests WHEN 0 THEN 1 ELSE answered + 1 END, "
                "status = CASE requests WHEN 0 THEN ? ELSE 0 END, "
                "response_bytes = CASE requests WHEN 0 THEN 0 ELSE response_bytes END + ?, "
-               "request_bytes = CASE request WHEN 1 THEN request_bytes ELSE ? END WHERE id = ?",
-               update_) &&
-           compile(
-               "UPDATE events SET requests = requests + 1, request_bytes = request_bytes + ? WHERE id = ?",
-               count_) &&
-           compile(
-               "INSERT INTO reached (life, worker, sequence) VALUES (?,?,?) "
-               "ON CONFLICT (life, worker) DO UPDATE SET sequence = excluded.sequence",
-               reach_) &&
-           compile(
+               "request_bytes = CASE request WHEN 1 THEN request_bytes ELSE ? END WHERE id = ?") &&
+           count_.prepare(
+               database,
+               "UPDATE events SET requests = requests + 1, request_bytes = request_bytes + ? WHERE id = ?") &&
+           reach_.prepare(database,
+                          "INSERT INTO reached (life, worker, sequence) VALUES (?,?,?) "
+                          "ON CONFLICT (life, worker) DO UPDATE SET sequence = excluded.sequence") &&
+           cover_.prepare(
+               database,
                "INSERT INTO covered (life, from_ns, to_ns) VALUES (?,?,?) ON CONFLICT (life) DO UPDATE SET "
-               "from_ns = min(from_ns, excluded.from_ns), to_ns = max(to_ns, excluded.to_ns)",
-               cover_) &&
-           compile("INSERT INTO losses (after_ns, until_ns, events, cause) VALUES (?,?,?,?)", lose_);
-}
-
-bool Store::execute(const char* sql) {
-    return sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK;
-}
-
-bool Store::run(sqlite3_stmt* statement) {
-    const int result = sqlite3_step(statement);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return result == SQLITE_DONE;
+               "from_ns = min(from_ns, excluded.from_ns), to_ns = max(to_ns, excluded.to_ns)") &&
+           lose_.prepare(database, "INSERT INTO losses (after_ns, until_ns, events, cause) VALUES (?,?,?,?)");
 }
 
 bool Store::begin() {
@@ -279,7 +173,7 @@ bool Store::begin() {
     if (failing && now_ns_ - failed_ns_ < store_retry_ns) {
         return false;
     }
-    if (!execute("BEGIN IMMEDIATE")) {
+    if (!execute(database_.get(), "BEGIN IMMEDIATE")) {
         return false;
     }
     open_ = true;
@@ -289,8 +183,8 @@ bool Store::begin() {
 }
 
 bool Store::insert_loss(const Loss& loss, const std::string& cause) {
-    Binder(lose_.handle) << loss.after_ns << loss.until_ns << loss.events << cause;
-    return run(lose_.handle);
+    lose_ << loss.after_ns << loss.until_ns << loss.events << cause;
+    return lose_.run();
 }
 
 /// An event with this time is in the open transaction.
@@ -313,7 +207,7 @@ void Store::fail() {
     const std::string error = sqlite3_errmsg(database_.get());
     if (open_) {
         // SQLite may have rolled back by itself, which makes this an error to be ignored.
-        static_cast<void>(execute("ROLLBACK"));
+        static_cast<void>(execute(database_.get(), "ROLLBACK"));
         open_ = false;
     }
     failed_ns_ = now_ns_;
@@ -348,15 +242,14 @@ std::int64_t Store::add(const Event& event) {
         return 0;
     }
     const std::int64_t id = next_id_;
-    Binder(insert_.handle) << id << event.life << event.worker << event.sequence << event.time_ns
-                           << event.request << event.action << event.reason << event.rule << event.source
-                           << event.source_port << event.destination << event.destination_port
-                           << event.service << event.zone << event.operation << event.credentials
-                           << event.method << event.version << event.path << event.query << event.user_agent
-                           << event.request_bytes << event.verdict_ns << event.answered << event.status
-                           << event.response_bytes << event.user << event.requests << event.tags
-                           << std::uint32_t{event.severity};
-    if (!run(insert_.handle)) {
+    insert_ << id << event.life << event.worker << event.sequence << event.time_ns << event.request
+            << event.action << event.reason << event.rule << event.source << event.source_port
+            << event.destination << event.destination_port << event.service << event.zone << event.operation
+            << event.credentials << event.method << event.version << event.path << event.query
+            << event.user_agent << event.request_bytes << event.verdict_ns << event.answered << event.status
+            << event.response_bytes << event.user << event.requests << event.tags
+            << std::uint32_t{event.severity};
+    if (!insert_.run()) {
         fail();
         miss(event.time_ns, event.time_ns, 1);
         return 0;
@@ -374,8 +267,8 @@ void Store::answer(std::int64_t id, const Answer& answer) {
     if (id == 0 || !begin()) {
         return;
     }
-    Binder(update_.handle) << answer.status << answer.response_bytes << answer.request_bytes << id;
-    if (!run(update_.handle)) {
+    update_ << answer.status << answer.response_bytes << answer.request_bytes << id;
+    if (!update_.run()) {
         fail();
         return;
     }
@@ -388,8 +281,8 @@ bool Store::count_in(std::int64_t id, std::uint64_t time_ns, std::uint64_t reque
     if (id == 0 || !begin()) {
         return false;
     }
-    Binder(count_.handle) << request_bytes << id;
-    if (!run(count_.handle)) {
+    count_ << request_bytes << id;
+    if (!count_.run()) {
         fail();
         return false;
     }
@@ -407,8 +300,8 @@ void Store::reached(std::uint64_t life, std::uint32_t worker, std::uint64_t sequ
     if (!begin()) {
         return;
     }
-    Binder(reach_.handle) << life << worker << sequence;
-    if (!run(reach_.handle)) {
+    reach_ << life << worker << sequence;
+    if (!reach_.run()) {
         fail();
     }
 }
@@ -417,8 +310,8 @@ void Store::covered(std::uint64_t life, std::uint64_t from_ns, std::uint64_t to_
     if (from_ns > to_ns || !begin()) {
         return;
     }
-    Binder(cover_.handle) << life << from_ns << to_ns;
-    if (!run(cover_.handle)) {
+    cover_ << life << from_ns << to_ns;
+    if (!cover_.run()) {
         fail();
     }
 }
@@ -426,7 +319,7 @@ void Store::covered(std::uint64_t life, std::uint64_t from_ns, std::uint64_t to_
 std::uint64_t Store::covered_until(std::uint64_t life) {
     const std::string sql =
         "SELECT to_ns FROM covered WHERE life = " + std::to_string(static_cast<std::int64_t>(life));
-    return static_cast<std::uint64_t>(number_of(database_.get(), sql.c_str(), 0));
+    return static_cast<std::uint64_t>(number_of(database_.get(), sql, 0));
 }
 
 void Store::lost(const Loss& loss) {
@@ -445,7 +338,7 @@ std::uint64_t Store::last_sequence(std::uint64_t life, std::uint32_t worker) {
     const std::string sql =
         "SELECT sequence FROM reached WHERE life = " + std::to_string(static_cast<std::int64_t>(life)) +
         " AND worker = " + std::to_string(worker);
-    return static_cast<std::uint64_t>(number_of(database_.get(), sql.c_str(), 0));
+    return static_cast<std::uint64_t>(number_of(database_.get(), sql, 0));
 }
 
 void Store::tick(std::uint64_t now_ns) {
@@ -459,7 +352,7 @@ bool Store::flush() {
     if (!open_) {
         return !state().failing;
     }
-    if (!execute("COMMIT")) {
+    if (!execute(database_.get(), "COMMIT")) {
         fail();
         return false;
     }
@@ -481,7 +374,7 @@ bool Store::flush() {
 }
 
 bool Store::seal() {
-    return flush() && execute("PRAGMA journal_mode=DELETE");
+    return flush() && execute(database_.get(), "PRAGMA journal_mode=DELETE");
 }
 
 StoreState Store::state() const {
@@ -494,18 +387,14 @@ tl::expected<StoreReader, std::string> StoreReader::open(const std::string& dir)
     if (!exists(file)) {
         return tl::unexpected(file + ": there is no event store here");
     }
-    sqlite3* raw = nullptr;
-    const int opened =
-        sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
-    std::unique_ptr<sqlite3, Close> database(raw);
-    if (opened != SQLITE_OK) {
-        return tl::unexpected(file + ": the event store cannot be opened: " + sqlite3_errmsg(raw));
+    auto database = open_database_to_read(file);
+    if (!database) {
+        return tl::unexpected(file + ": the event store cannot be opened: " + database.error());
     }
-    sqlite3_busy_timeout(raw, 1000);
-    if (const std::string text = stranger(raw, false); !text.empty()) {
+    if (const std::string text = stranger(database->get(), false); !text.empty()) {
         return tl::unexpected(file + ": " + text);
     }
-    return StoreReader(file, std::move(database));
+    return StoreReader(file, std::move(*database));
 }
 
 tl::expected<void, std::string> StoreReader::each(const EventFilter& filter, EventOrder order,
@@ -531,22 +420,13 @@ tl::expected<void, std::string> StoreReader::each(const EventFilter& filter, Eve
     }
     sql += filter.limit == 0 ? "" : " LIMIT " + std::to_string(filter.limit);
 
-    const auto bind = [&](sqlite3_stmt* statement) {
-        sqlite3_bind_int64(statement, 1, static_cast<std::int64_t>(filter.from_ns));
-        sqlite3_bind_int64(statement, 2, static_cast<std::int64_t>(filter.to_ns));
-        const auto text = [&](int index, const std::string& value) {
-            if (!value.empty()) {
-                sqlite3_bind_text(statement, index, value.data(), static_cast<int>(value.size()),
-                                  SQLITE_STATIC);
-            }
-        };
-        text(3, filter.action);
-        text(4, filter.reason);
-        text(5, filter.source);
+    // A value without a place in the statement is ignored.
+    const auto bind = [&](Statement& statement) {
+        statement << filter.from_ns << filter.to_ns << filter.action << filter.reason << filter.source;
     };
     Event event;
-    return select(sql, budget_ms, bind, [&](sqlite3_stmt* statement) {
-        Row(statement) >> event.id >> event.life >> event.worker >> event.sequence >> event.time_ns >>
+    return select(sql, budget_ms, bind, [&](Statement& statement) {
+        statement >> event.id >> event.life >> event.worker >> event.sequence >> event.time_ns >>
             event.request >> event.action >> event.reason >> event.rule >> event.source >>
             event.source_port >> event.destination >> event.destination_port >> event.service >> event.zone >>
             event.operation >> event.credentials >> event.method >> event.version >> event.path >>
@@ -558,27 +438,29 @@ tl::expected<void, std::string> StoreReader::each(const EventFilter& filter, Eve
 }
 
 tl::expected<void, std::string> StoreReader::select(const std::string& sql, std::uint32_t budget_ms,
-                                                    const std::function<void(sqlite3_stmt*)>& bind,
-                                                    const std::function<bool(sqlite3_stmt*)>& take) {
+                                                    const std::function<void(Statement&)>& bind,
+                                                    const std::function<bool(Statement&)>& take) {
     using Clock = std::chrono::steady_clock;
     Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(budget_ms);
     const auto late = [](void* until) {
         return Clock::now() > *static_cast<Clock::time_point*>(until) ? 1 : 0;
     };
     sqlite3_progress_handler(database_.get(), budget_ms == 0 ? 0 : 10'000, late, &deadline);
-    sqlite3_stmt* statement = nullptr;
-    int result = sqlite3_prepare_v2(database_.get(), sql.c_str(), -1, &statement, nullptr);
-    if (result == SQLITE_OK) {
-        bind(statement);
-        while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-            if (!take(statement)) {
-                result = SQLITE_DONE;
-                break;
+    int result = SQLITE_ERROR;
+    std::string error;
+    {
+        Statement statement;
+        if (statement.prepare(database_.get(), sql)) {
+            bind(statement);
+            while ((result = statement.step()) == SQLITE_ROW) {
+                if (!take(statement)) {
+                    result = SQLITE_DONE;
+                    break;
+                }
             }
         }
+        error = sqlite3_errmsg(database_.get());
     }
-    const std::string error = sqlite3_errmsg(database_.get());
-    sqlite3_finalize(statement);
     sqlite3_progress_handler(database_.get(), 0, nullptr, nullptr);
     if (result == SQLITE_INTERRUPT) {
         return tl::unexpected("the query took longer than " + std::to_string(budget_ms) +
@@ -600,15 +482,12 @@ std::uint64_t Coverage::covered_ns() const noexcept {
 
 tl::expected<Coverage, std::string> StoreReader::coverage(std::uint64_t from_ns, std::uint64_t to_ns) {
     Coverage coverage;
-    const auto bind = [&](sqlite3_stmt* statement) {
-        sqlite3_bind_int64(statement, 1, static_cast<std::int64_t>(from_ns));
-        sqlite3_bind_int64(statement, 2, static_cast<std::int64_t>(to_ns));
-    };
+    const auto bind = [&](Statement& statement) { statement << from_ns << to_ns; };
     auto read =
         select("SELECT from_ns, to_ns FROM covered WHERE from_ns < ?2 AND to_ns > ?1 ORDER BY from_ns", 0,
-               bind, [&](sqlite3_stmt* statement) {
+               bind, [&](Statement& statement) {
                    Coverage::Span span;
-                   Row(statement) >> span.from_ns >> span.to_ns;
+                   statement >> span.from_ns >> span.to_ns;
                    span = {.from_ns = std::max(span.from_ns, from_ns), .to_ns = std::min(span.to_ns, to_ns)};
                    if (!coverage.spans.empty() && span.from_ns <= coverage.spans.back().to_ns) {
                        coverage.spans.back().to_ns = std::max(coverage.spans.back().to_ns, span.to_ns);
@@ -621,9 +500,9 @@ tl::expected<Coverage, std::string> StoreReader::coverage(std::uint64_t from_ns,
         read = select(
             "SELECT after_ns, until_ns, events, cause FROM losses WHERE after_ns <= ?2 AND until_ns >= ?1 "
             "ORDER BY after_ns",
-            0, bind, [&](sqlite3_stmt* statement) {
+            0, bind, [&](Statement& statement) {
                 Loss& loss = coverage.losses.emplace_back();
-                Row(statement) >> loss.after_ns >> loss.until_ns >> loss.events >> loss.cause;
+                statement >> loss.after_ns >> loss.until_ns >> loss.events >> loss.cause;
                 return true;
             });
     }

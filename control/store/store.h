@@ -19,9 +19,7 @@
 #include <vector>
 
 #include "control/store/event.h"
-
-struct sqlite3;
-struct sqlite3_stmt;
+#include "control/store/sqlite.h"
 
 namespace springlatch::control {
 
@@ -87,26 +85,16 @@ class Store {
     [[nodiscard]] StoreState state() const;
 
   private:
-    struct Statement {
-        sqlite3_stmt* handle = nullptr;
-        ~Statement();
-    };
-    struct Close {
-        void operator()(sqlite3* database) const noexcept;
-    };
-
-    Store(std::string file, std::unique_ptr<sqlite3, Close> database);
+    Store(std::string file, Database database);
     [[nodiscard]] bool prepare();
     [[nodiscard]] bool begin();
-    [[nodiscard]] bool execute(const char* sql);
-    [[nodiscard]] bool run(sqlite3_stmt* statement);
     void fail();
     void happened(std::uint64_t time_ns);
     void miss(std::uint64_t first_ns, std::uint64_t last_ns, std::uint64_t events);
     [[nodiscard]] bool insert_loss(const Loss& loss, const std::string& cause);
 
     std::string file_;
-    std::unique_ptr<sqlite3, Close> database_;
+    Database database_;
     Statement insert_;
     Statement update_;
     Statement count_;
@@ -171,17 +159,14 @@ class StoreReader {
     /// Any other question: `bind` sets the statement's parameters, `take` gets each row until it says false.
     /// Errors as each().
     [[nodiscard]] tl::expected<void, std::string> select(const std::string& sql, std::uint32_t budget_ms,
-                                                         const std::function<void(sqlite3_stmt*)>& bind,
-                                                         const std::function<bool(sqlite3_stmt*)>& take);
+                                                         const std::function<void(Statement&)>& bind,
+                                                         const std::function<bool(Statement&)>& take);
 
   private:
-    struct Close {
-        void operator()(sqlite3* database) const noexcept;
-    };
-    StoreReader(std::string file, std::unique_ptr<sqlite3, Close> database)
+    StoreReader(std::string file, Database database)
         : file_(std::move(file)), database_(std::move(database)) {}
     std::string file_;
-    std::unique_ptr<sqlite3, Close> database_;
+    Database database_;
 };
 
 /// Nothing if `dir` has no store or one of ours; else one line that says what it has instead.

@@ -1,22 +1,9 @@
 #include "control/store/who.h"
 
-#include <sqlite3.h>
-
 #include <algorithm>
 
 namespace springlatch::control {
 namespace {
-
-[[nodiscard]] std::string text_of(sqlite3_stmt* statement, int column) {
-    const auto* bytes = sqlite3_column_text(statement, column);
-    return bytes == nullptr ? std::string{}
-                            : std::string(reinterpret_cast<const char*>(bytes),
-                                          static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
-}
-
-[[nodiscard]] std::uint64_t number_of(sqlite3_stmt* statement, int column) {
-    return static_cast<std::uint64_t>(sqlite3_column_int64(statement, column));
-}
 
 /// What group_concat() made of words that hold no comma.
 [[nodiscard]] std::vector<std::string> words_of(const std::string& list) {
@@ -45,25 +32,19 @@ tl::expected<std::vector<Reader>, std::string> readers_of(StoreReader& store, co
         " FROM (SELECT *, action <> 'denied' AS served FROM events"
         "       WHERE time_ns BETWEEN ?1 AND ?2 AND service = ?3)"
         " GROUP BY source, user ORDER BY sum(served) = 0, given DESC, source, user";
-    const auto bind = [&](sqlite3_stmt* statement) {
-        sqlite3_bind_int64(statement, 1, static_cast<std::int64_t>(filter.from_ns));
-        sqlite3_bind_int64(statement, 2, static_cast<std::int64_t>(filter.to_ns));
-        sqlite3_bind_text(statement, 3, filter.service.data(), static_cast<int>(filter.service.size()),
-                          SQLITE_STATIC);
+    const auto bind = [&](Statement& statement) {
+        statement << filter.from_ns << filter.to_ns << filter.service;
     };
     std::vector<Reader> readers;
-    const auto read = store.select(sql, 0, bind, [&](sqlite3_stmt* row) {
-        readers.push_back({.source = text_of(row, 0),
-                           .user = text_of(row, 1),
-                           .credentials = words_of(text_of(row, 2)),
-                           .operations = words_of(text_of(row, 3)),
-                           .requests = number_of(row, 4),
-                           .connections = number_of(row, 5),
-                           .denied = number_of(row, 6),
-                           .bytes_given = number_of(row, 7),
-                           .unfinished = number_of(row, 8),
-                           .first_ns = number_of(row, 9),
-                           .last_ns = number_of(row, 10)});
+    const auto read = store.select(sql, 0, bind, [&](Statement& row) {
+        Reader& reader = readers.emplace_back();
+        std::string credentials;
+        std::string operations;
+        row >> reader.source >> reader.user >> credentials >> operations >> reader.requests >>
+            reader.connections >> reader.denied >> reader.bytes_given >> reader.unfinished >>
+            reader.first_ns >> reader.last_ns;
+        reader.credentials = words_of(credentials);
+        reader.operations = words_of(operations);
         return true;
     });
     if (!read) {
@@ -75,9 +56,9 @@ tl::expected<std::vector<Reader>, std::string> readers_of(StoreReader& store, co
 tl::expected<std::vector<std::string>, std::string> services_in(StoreReader& store) {
     std::vector<std::string> services;
     const auto read = store.select(
-        "SELECT DISTINCT service FROM events WHERE service <> '' ORDER BY service", 0, [](sqlite3_stmt*) {},
-        [&](sqlite3_stmt* row) {
-            services.push_back(text_of(row, 0));
+        "SELECT DISTINCT service FROM events WHERE service <> '' ORDER BY service", 0, [](Statement&) {},
+        [&](Statement& row) {
+            row >> services.emplace_back();
             return true;
         });
     if (!read) {

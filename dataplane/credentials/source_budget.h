@@ -1,18 +1,12 @@
 #pragma once
-// How many slow checks a source may cause: a token bucket a source, in a fixed-size table.
+// How many slow checks a source may cause: a token bucket a source.
 //
-// Overview
-//   Each source has `per_minute` checks in hand and gets one back every 60/per_minute seconds. A bucket is
-//   one time stamp, the moment at which it will be full again (the virtual scheduling form of the leaky
-//   bucket, ITU-T I.371). An IPv6 source is its /64: whoever has one address of it has them all.
-// Full: the source that has been quiet longest is forgotten, which gives it a full bucket; those that are
-// over their rate are the last to go.
-#include <array>
+// Each source has `per_minute` checks in hand and gets one back every 60/per_minute seconds. What happens
+// where there are more sources than buckets: see BucketTable.
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
-#include "dataplane/credentials/siphash.h"
+#include "dataplane/credentials/bucket_table.h"
 #include "dataplane/packet/address.h"
 
 namespace springlatch {
@@ -26,24 +20,12 @@ class SourceBudget {
     /// From here on; what sources have in hand stays.
     void set_rate(std::uint32_t per_minute) noexcept;
 
-    [[nodiscard]] std::size_t memory_bytes() const noexcept { return sets_.capacity() * sizeof(Set); }
+    [[nodiscard]] std::size_t memory_bytes() const noexcept { return buckets_.memory_bytes(); }
 
   private:
-    static constexpr std::size_t ways = 4;
-    struct Bucket {
-        IpAddress source;
-        std::uint64_t full_at_ns = 0;
-    };
-    struct Set {
-        std::array<Bucket, ways> buckets;
-    };
-    [[nodiscard]] Bucket& bucket_of(const IpAddress& source) noexcept;
-
     SipKey key_;
-    std::uint64_t interval_ns_ = 0;
-    std::uint64_t depth_ns_ = 0;  ///< so long does an empty bucket take to be one check short of full
-    std::vector<Set> sets_;
-    std::uint64_t mask_;
+    Allowance allowance_;
+    BucketTable buckets_;
 };
 
 }  // namespace springlatch

@@ -1,7 +1,6 @@
 #include "dataplane/ipc/client.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,25 +9,14 @@
 #include <utility>
 
 #include "dataplane/ipc/sealed.h"
+#include "dataplane/ipc/unix_socket.h"
 
 namespace springlatch {
 namespace {
 
 /// A bound, so that a flood of messages cannot keep the caller from its other work.
 constexpr int messages_a_poll_max = 256;
-
-/// Closed at the end.
-struct Descriptor {
-    int fd = -1;
-    explicit Descriptor(int taken) : fd(taken) {}
-    ~Descriptor() {
-        if (fd >= 0) {
-            close(fd);
-        }
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-};
+static_assert(workers_max <= descriptors_a_message_max);
 
 /// That came with the message, or -1; there is room for one.
 [[nodiscard]] int descriptor_of(const msghdr& message) noexcept {
@@ -63,33 +51,16 @@ void ChannelClient::disconnect() noexcept {
 }
 
 void ChannelClient::connect_now() {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path_.size() >= sizeof address.sun_path) {
+    const auto address = unix_address(path_);
+    if (!address) {
         return;
     }
-    std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
     const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return;
     }
-    if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        close(fd);
-        return;
-    }
-    iovec body{.iov_base = &hello_, .iov_len = sizeof hello_};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(workers_max * sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &body;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(ring_fds_.size() * sizeof(int));
-    cmsghdr* rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(ring_fds_.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(rights), ring_fds_.data(), ring_fds_.size() * sizeof(int));
-    if (sendmsg(fd, &message, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof hello_)) {
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
+        !send_with_descriptors(fd, std::as_bytes(std::span{&hello_, 1}), ring_fds_, MSG_NOSIGNAL)) {
         close(fd);
         return;
     }

@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/credentials/bucket_table.h"
 #include "dataplane/credentials/siphash.h"
-#include "dataplane/limits/bucket_table.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/policy/compiled.h"
 

@@ -24,8 +24,8 @@ Limiter::Limiter(const CompiledPolicy& policy, const SipKey& key)
       quarantine_(has_memory_ ? quarantine_places : 0) {}
 
 Fingerprint Limiter::key_of_source(const IpAddress& source, std::uint64_t limit) const noexcept {
-    const std::array<std::uint64_t, 4> parts = {limit, of_a_source, source.high,
-                                                source.is_v4() ? source.low : 0};
+    const IpAddress block = source.block();
+    const std::array<std::uint64_t, 4> parts = {limit, of_a_source, block.high, block.low};
     return siphash128(key_, std::as_bytes(std::span{parts}));
 }
 

@@ -4,7 +4,7 @@
 // Overview
 //   The inspector asks confinement() before anything else, admit() when a rule has decided, and tells what
 //   it learns later: failed() when a credential value is refused, gave() as an answer's bytes pass.
-//   A source is an IPv4 address or an IPv6 /64: whoever has one address of it has them all.
+//   A source is an IPv4 address or an IPv6 /64, see IpAddress::block().
 // Several workers
 //   Each counts for itself what it sees: nothing is shared on the packet path. A source whose connections are
 //   spread over n workers may use up to n times its limit, and is shut out by each worker in turn.

@@ -26,6 +26,22 @@ struct IpAddress {
         return static_cast<std::uint32_t>(low);
     }
 
+    /// Whom it stands for where sources are counted: itself, or its IPv6 /64, since whoever has one address
+    /// of that has them all.
+    [[nodiscard]] constexpr IpAddress block() const noexcept { return is_v4() ? *this : IpAddress{high, 0}; }
+
+    [[nodiscard]] static constexpr IpAddress highest() noexcept {
+        return {~std::uint64_t{0}, ~std::uint64_t{0}};
+    }
+    /// As numbers of 128 bits; not of highest().
+    [[nodiscard]] friend constexpr IpAddress next(const IpAddress& address) noexcept {
+        return {address.high + (address.low == ~std::uint64_t{0} ? 1U : 0U), address.low + 1};
+    }
+    /// Not of the lowest one.
+    [[nodiscard]] friend constexpr IpAddress previous(const IpAddress& address) noexcept {
+        return {address.high - (address.low == 0 ? 1U : 0U), address.low - 1};
+    }
+
     bool operator==(const IpAddress&) const = default;
     /// As one number of 128 bits; the default comparison has three more branches, a packet's worth of them.
     friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) noexcept {

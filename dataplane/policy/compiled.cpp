@@ -1,24 +1,11 @@
 #include "dataplane/policy/compiled.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <utility>
 
 namespace springlatch {
 namespace {
-
-constexpr IpAddress highest_address{std::numeric_limits<std::uint64_t>::max(),
-                                    std::numeric_limits<std::uint64_t>::max()};
-
-IpAddress next(const IpAddress& address) noexcept {
-    return {address.high + (address.low == std::numeric_limits<std::uint64_t>::max() ? 1U : 0U),
-            address.low + 1};
-}
-
-IpAddress previous(const IpAddress& address) noexcept {
-    return {address.high - (address.low == 0 ? 1U : 0U), address.low - 1};
-}
 
 bool includes(const std::vector<std::uint16_t>& sorted, std::uint16_t index) noexcept {
     return std::binary_search(sorted.begin(), sorted.end(), index);
@@ -32,10 +19,6 @@ bool names(const std::vector<std::uint16_t>& sorted, std::uint16_t index) noexce
 bool well_formed(http::Credentials credentials) noexcept {
     return credentials == http::Credentials::basic || credentials == http::Credentials::bearer ||
            credentials == http::Credentials::api_key;
-}
-
-bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
-    return bits == 0 || ((bits >> index) & 1U) != 0;
 }
 
 /// Whether a rule's conditions but `from` and `to` are met by everything.
@@ -55,6 +38,16 @@ bool share_one(std::span<const std::uint16_t> a, std::span<const std::uint16_t> 
                        [&](std::uint16_t index) { return std::binary_search(b.begin(), b.end(), index); });
 }
 
+bool matches_apis(const Rule& rule, elasticsearch::Operation operation,
+                  std::span<const std::uint16_t> apis) noexcept {
+    if (rule.apis.empty()) {
+        return true;
+    }
+    // What does different things on different servers is allowed by no name of one of them.
+    const bool doubtful = rule.action == Action::allow && operation == elasticsearch::Operation::unknown;
+    return share_one(apis, rule.apis) && !doubtful;
+}
+
 /// Where a service's addresses begin or end.
 struct Edge {
     IpAddress at;
@@ -68,7 +61,7 @@ std::vector<Edge> edges_of(const std::vector<Service>& services) {
         const auto service = static_cast<std::uint16_t>(i);
         for (const AddressRange& range : services[i].addresses) {
             edges.push_back({range.first, service, true});
-            if (range.last != highest_address) {
+            if (range.last != IpAddress::highest()) {
                 edges.push_back({next(range.last), service, false});
             }
         }
@@ -108,12 +101,19 @@ ServiceSets service_sets_of(const std::vector<Service>& services) {
             result.sets.push_back(std::move(set));
         }
         result.ranges.push_back(
-            {at, i < edges.size() ? previous(edges[i].at) : highest_address, position->second});
+            {at, i < edges.size() ? previous(edges[i].at) : IpAddress::highest(), position->second});
     }
     return result;
 }
 
 }  // namespace
+
+bool matches_call(const Rule& rule, http::Method method, elasticsearch::Operation operation,
+                  std::uint16_t flags, std::span<const std::uint16_t> apis) noexcept {
+    return bit_allows(rule.methods, static_cast<unsigned>(method)) &&
+           bit_allows(rule.operations, static_cast<unsigned>(operation)) &&
+           (rule.flags == 0 || (rule.flags & flags) != 0) && matches_apis(rule, operation, apis);
+}
 
 CompiledPolicy::CompiledPolicy(Parts parts) : parts_(std::move(parts)), service_ports_(65536 / 64) {
     for (const Service& service : parts_.services) {
@@ -331,11 +331,8 @@ Unmet CompiledPolicy::unmet_by_request(std::uint16_t index, const RequestFacts& 
 /// In doubt a rule that denies matches, and one that allows does not.
 Unmet CompiledPolicy::unmet_further(const Rule& rule, const RequestFacts& facts) const noexcept {
     const bool allows = rule.action == Action::allow;
-    if (!rule.apis.empty()) {
-        const bool arguable = facts.operation == elasticsearch::Operation::unknown;
-        if (!share_one(parts_.catalogue.apis_of(facts.endpoint), rule.apis) || (allows && arguable)) {
-            return Unmet::api;
-        }
+    if (!matches_apis(rule, facts.operation, parts_.catalogue.apis_of(facts.endpoint))) {
+        return Unmet::api;
     }
     if (rule.paths.empty()) {
         return Unmet::none;

@@ -75,6 +75,11 @@ enum class Unmet : std::uint8_t {
     identity,
 };
 
+/// A rule's conditions on what a request does: methods, operations, flags, apis. `apis`: indices of the
+/// catalogue's names that the endpoint has, sorted.
+[[nodiscard]] bool matches_call(const Rule& rule, http::Method method, elasticsearch::Operation operation,
+                                std::uint16_t flags, std::span<const std::uint16_t> apis) noexcept;
+
 class CompiledPolicy {
   public:
     /// What config/ fills in. Every index is in range and every vector sorted as said above.

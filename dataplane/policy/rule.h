@@ -49,6 +49,11 @@ struct Service {
 enum class LimitPer : std::uint8_t { source, identity };
 enum class LimitOf : std::uint8_t { requests, bytes_given, failed_credentials };
 
+/// Of a condition's bits: none of them set is no condition.
+[[nodiscard]] constexpr bool bit_allows(std::uint16_t bits, unsigned index) noexcept {
+    return bits == 0 || ((bits >> index) & 1U) != 0;
+}
+
 /// At most `most` of something within a time, for each source or identity that a rule matches.
 struct RuleLimit {
     LimitPer per = LimitPer::source;

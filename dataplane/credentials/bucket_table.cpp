@@ -1,4 +1,4 @@
-#include "dataplane/limits/bucket_table.h"
+#include "dataplane/credentials/bucket_table.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,5 +1,5 @@
 // A token bucket each in a fixed table: against the plain model, and against those who flood it.
-#include "dataplane/limits/bucket_table.h"
+#include "dataplane/credentials/bucket_table.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
