@@ -198,7 +198,7 @@ class Drawing {
             const int y = zone_y_.at(zone.name);
             text_ += "<g>" + box_at(zone_x, y, zone_width, box_head) +
                      text_at(zone_x + 12, y + 19, "name", cut(zone.name, 30)) +
-                     text_at(zone_x + 12, y + 35, "small", cut(some_of(*zone.addresses, 2), 42)) + "<title>" +
+                     text_at(zone_x + 12, y + 35, "small", cut(some_of(*zone.addresses, 2), 36)) + "<title>" +
                      escaped(zone.name + ": " + some_of(*zone.addresses, 20)) + "</title></g>\n";
         }
     }
