@@ -50,6 +50,7 @@ using elasticsearch::Operation;
         return "all";
     }
     std::vector<std::string> names;
+    names.reserve(in.size());
     for (const http::Method method : in) {
         names.emplace_back(http::name_of(method));
     }
