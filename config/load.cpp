@@ -1,15 +1,8 @@
 #include "config/load.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <system_error>
 #include <utility>
 
 #include "config/catalogue.h"
@@ -20,48 +13,7 @@
 namespace springlatch {
 namespace {
 
-constexpr std::size_t file_bytes_max = 16U << 20U;
-
 using Errors = std::vector<PolicyError>;
-
-Errors whole_file(const std::string& file, std::string text) {
-    return {{file, 0, 0, "", std::move(text)}};
-}
-
-std::string too_large() {
-    return "larger than " + std::to_string(file_bytes_max) + " bytes, which is the most a policy may have";
-}
-
-/// What makes it no JSON text at all; "" if nothing does.
-std::string unreadable(std::string_view text) {
-    if (text.size() > file_bytes_max) {
-        return too_large();
-    }
-    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-        return "is empty; a policy is a JSON object";
-    }
-    if (text.starts_with("\xef\xbb\xbf")) {
-        return "starts with a byte order mark (EF BB BF); save it as UTF-8 without one";
-    }
-    if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
-        return "is UTF-16; save it as UTF-8";
-    }
-    return "";
-}
-
-Errors located(const std::string& file, const JsonPositions& positions, std::vector<JsonProblem> problems) {
-    std::stable_sort(problems.begin(), problems.end(),
-                     [](const JsonProblem& a, const JsonProblem& b) { return a.offset < b.offset; });
-    Errors errors;
-    std::set<std::pair<std::string, std::string>> said;
-    for (JsonProblem& problem : problems) {
-        const LineColumn at = positions.line_column(problem.offset);
-        if (said.emplace(problem.pointer, problem.text).second) {
-            errors.push_back({file, at.line, at.column, std::move(problem.pointer), std::move(problem.text)});
-        }
-    }
-    return errors;
-}
 
 /// What a verdict depends on (sizes of heads, bodies and lines, requests in flight) stays.
 void lower_memory(Limits& limits) {
@@ -86,25 +38,10 @@ void override_mode(CompiledPolicy::Parts& parts, Mode mode) {
 
 }  // namespace
 
-std::string lines_of(const std::vector<PolicyError>& errors) {
-    std::string lines;
-    for (const PolicyError& error : errors) {
-        lines += error.str() + '\n';
-    }
-    return lines;
-}
-
-std::string PolicyError::str() const {
-    const std::string where =
-        line == 0 ? printable(file)
-                  : printable(file) + ':' + std::to_string(line) + ':' + std::to_string(column);
-    return where + ": error: " + (pointer.empty() ? "" : printable(pointer) + ": ") + text;
-}
-
 tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std::string& name,
                                                 const LoadOptions& options) {
-    if (std::string reason = unreadable(text); !reason.empty()) {
-        return tl::unexpected(whole_file(name, std::move(reason)));
+    if (Errors errors = unreadable(text, name, "a policy"); !errors.empty()) {
+        return tl::unexpected(std::move(errors));
     }
     const JsonPositions positions(text);
     std::vector<JsonProblem> problems = positions.problems();
@@ -120,13 +57,7 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
     if (!matches && mistakes.empty()) {
         mistakes.push_back({"", false, "does not match the policy schema"});
     }
-    for (Mistake& mistake : mistakes) {
-        std::size_t offset = positions.offset_of(mistake.pointer, mistake.at_key);
-        if (mistake.inside) {
-            offset = offset_in_string(text, offset, *mistake.inside);
-        }
-        problems.push_back({offset, std::move(mistake.pointer), std::move(mistake.text)});
-    }
+    add_mistakes(text, positions, std::move(mistakes), problems);
     if (!problems.empty()) {
         return tl::unexpected(located(name, positions, std::move(problems)));
     }
@@ -145,28 +76,7 @@ tl::expected<LoadedPolicy, Errors> parse_policy(std::string_view text, const std
 }
 
 tl::expected<std::string, Errors> read_policy_file(const std::string& path) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-    if (!file) {
-        return tl::unexpected(
-            whole_file(path, "cannot be opened: " + std::generic_category().message(errno)));
-    }
-    struct stat before {};
-    if (fstat(fileno(file.get()), &before) == 0 && S_ISDIR(before.st_mode)) {
-        return tl::unexpected(whole_file(path, "is a directory; a policy is a JSON file"));
-    }
-    std::string text(file_bytes_max + 1, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-    if (std::ferror(file.get()) != 0) {
-        return tl::unexpected(whole_file(path, "cannot be read: " + std::generic_category().message(errno)));
-    }
-    struct stat after {};
-    const bool comparable = S_ISREG(before.st_mode) && fstat(fileno(file.get()), &after) == 0;
-    if (comparable && (before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
-                       before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)) {
-        return tl::unexpected(
-            whole_file(path, "changed while it was read; load it again when it has been written"));
-    }
-    return text;
+    return read_json_file(path, "a policy");
 }
 
 tl::expected<LoadedPolicy, Errors> load_policy(const std::string& path, const LoadOptions& options) {

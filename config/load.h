@@ -10,22 +10,10 @@
 #include <vector>
 
 #include "config/identities.h"
+#include "config/json_file.h"
 #include "dataplane/policy/compiled.h"
 
 namespace springlatch {
-
-/// One mistake; str() is `file:line:col: error: /json/pointer: text`.
-struct PolicyError {
-    std::string file;
-    std::uint32_t line = 0;    ///< from 1; 0: the file as a whole (it cannot be read, it is empty)
-    std::uint32_t column = 0;  ///< from 1, in bytes
-    std::string pointer;       ///< RFC 6901; "" is the whole document
-    std::string text;          ///< what was found and what is allowed
-    [[nodiscard]] std::string str() const;
-};
-
-/// All of them, one a line, each ended by a newline.
-[[nodiscard]] std::string lines_of(const std::vector<PolicyError>& errors);
 
 struct LoadedPolicy {
     std::shared_ptr<const CompiledPolicy> policy;

@@ -75,7 +75,8 @@ const json& resolved(const json& root, const json& node) {
 
 bool has_type(const json& value, const std::string& type) {
     return (type == "object" && value.is_object()) || (type == "array" && value.is_array()) ||
-           (type == "string" && value.is_string()) || (type == "integer" && value.is_number_integer());
+           (type == "string" && value.is_string()) || (type == "integer" && value.is_number_integer()) ||
+           (type == "boolean" && value.is_boolean());
 }
 
 std::string type_words(const json& type) {
@@ -85,6 +86,9 @@ std::string type_words(const json& type) {
     const auto name = type.get<std::string>();
     if (name == "integer") {
         return "a whole number";
+    }
+    if (name == "boolean") {
+        return "true or false";
     }
     return (name == "object" || name == "array" ? "an " : "a ") + name;
 }
@@ -207,21 +211,6 @@ class Explainer {
     std::vector<Mistake>& mistakes_;
 };
 
-const json& schema_document() {
-    static const json document = json::parse(policy_schema());
-    return document;
-}
-
-const valijson::Schema& compiled_schema() {
-    static const auto schema = [] {
-        auto result = std::make_unique<valijson::Schema>();
-        valijson::SchemaParser parser;
-        parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_document()), *result);
-        return result;
-    }();
-    return *schema;
-}
-
 struct Place {
     const json* schema;
     const json* value;
@@ -230,8 +219,7 @@ struct Place {
 
 /// Follows valijson's context, "<root>", "[zones]", "[0]", in document and schema at once; stops where either
 /// ends.
-Place follow(const json& document, const std::vector<std::string>& context) {
-    const json& root = schema_document();
+Place follow(const json& root, const json& document, const std::vector<std::string>& context) {
     Place place{&root, &document, ""};
     for (std::size_t i = 1; i < context.size(); ++i) {
         const std::string step = context[i].substr(1, context[i].size() - 2);
@@ -269,10 +257,22 @@ bool only_repeats_a_child(const std::string& description) {
 
 }  // namespace
 
-bool matches_schema(const json& document, std::vector<Mistake>& mistakes) {
+struct SchemaCheck::Impl {
+    explicit Impl(std::string_view text) : document(json::parse(text)) {
+        valijson::SchemaParser parser;
+        parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(document), compiled);
+    }
+    json document;
+    valijson::Schema compiled;
+};
+
+SchemaCheck::SchemaCheck(std::string_view text) : impl_(std::make_unique<const Impl>(text)) {}
+SchemaCheck::~SchemaCheck() = default;
+
+bool SchemaCheck::matches(const json& document, std::vector<Mistake>& mistakes) const {
     valijson::Validator validator;
     valijson::ValidationResults results;
-    if (validator.validate(compiled_schema(), valijson::adapters::NlohmannJsonAdapter(document), &results)) {
+    if (validator.validate(impl_->compiled, valijson::adapters::NlohmannJsonAdapter(document), &results)) {
         return true;
     }
     std::map<std::vector<std::string>, std::string> places;
@@ -282,7 +282,7 @@ bool matches_schema(const json& document, std::vector<Mistake>& mistakes) {
         }
     }
     for (const auto& [context, description] : places) {
-        const Place place = follow(document, context);
+        const Place place = follow(impl_->document, document, context);
         const std::size_t before = mistakes.size();
         Explainer(*place.schema, *place.value, place.pointer, mistakes).explain();
         if (mistakes.size() == before) {
@@ -290,6 +290,11 @@ bool matches_schema(const json& document, std::vector<Mistake>& mistakes) {
         }
     }
     return false;
+}
+
+bool matches_schema(const json& document, std::vector<Mistake>& mistakes) {
+    static const SchemaCheck check(policy_schema());
+    return check.matches(document, mistakes);
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {

@@ -25,6 +25,7 @@
 #include "control/ingest/ingest.h"
 #include "control/policy/manager.h"
 #include "control/policy/operators.h"
+#include "control/settings/settings.h"
 #include "control/store/hit_store.h"
 #include "control/store/store.h"
 
@@ -44,6 +45,7 @@ struct Options {
     std::string state;  ///< empty: policies are not activated here
     std::string operators = operator_socket_default;
     std::string policy_key;
+    std::string settings;  ///< empty: every default
 };
 
 [[nodiscard]] int fail(const std::string& text) {
@@ -81,6 +83,11 @@ class StopSignals {
 }
 
 [[nodiscard]] int serve(const Options& options) {
+    const auto settings = options.settings.empty() ? Settings{} : load_settings(options.settings);
+    if (!settings) {
+        std::fputs(lines_of(settings.error()).c_str(), stderr);
+        return 1;
+    }
     auto key = key_of(options.policy_key);
     if (!key) {
         return fail("--policy-key: " + key.error());
@@ -200,6 +207,9 @@ class StopSignals {
         ->needs(state);
     app.add_option("--policy-key", options.policy_key,
                    "Ed25519 public key (PEM): only policies signed with its private key are taken");
+    app.add_option(
+        "--settings", options.settings,
+        "Settings file (JSON): store, posture, alerts, API; without it every setting has its default");
     app.set_version_flag("--version", "springlatchd " SPRINGLATCH_VERSION);
     try {
         app.parse(argc, argv);
