@@ -17,6 +17,7 @@ springlatch_package(package_sqlite sqlite3)
 springlatch_package(package_microhttpd libmicrohttpd)
 springlatch_package(package_prometheus prometheus-cpp-core)
 springlatch_package(package_openssl openssl)
+springlatch_package(package_curl libcurl)
 springlatch_package(package_argon2 libargon2)
 
 # Debian's libdpdk.pc forces -march=corei7 (ours comes after it) and leaves out the libraries of single drivers.

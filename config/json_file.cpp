@@ -40,8 +40,8 @@ std::string PolicyError::str() const {
 
 Errors unreadable(std::string_view text, const std::string& name, std::string_view what) {
     if (text.size() > file_bytes_max) {
-        return whole_file(name, "larger than " + std::to_string(file_bytes_max) + " bytes, which is the most " +
-                                    std::string(what) + " may have");
+        return whole_file(name, "larger than " + std::to_string(file_bytes_max) +
+                                    " bytes, which is the most " + std::string(what) + " may have");
     }
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
         return whole_file(name, "is empty; " + std::string(what) + " is a JSON object");

@@ -17,6 +17,8 @@
 
 #include "config/bundle.h"
 #include "config/load.h"
+#include "control/alerts/acknowledging.h"
+#include "control/alerts/watcher.h"
 #include "control/api/metrics.h"
 #include "control/api/server.h"
 #include "control/api/status.h"
@@ -25,6 +27,7 @@
 #include "control/ingest/ingest.h"
 #include "control/policy/manager.h"
 #include "control/policy/operators.h"
+#include "control/posture/prober.h"
 #include "control/settings/settings.h"
 #include "control/store/hit_store.h"
 #include "control/store/store.h"
@@ -135,6 +138,21 @@ class StopSignals {
     if (!ingest) {
         return fail(ingest.error());
     }
+    auto watcher = Watcher::start(options.store, *settings, [&ingest = **ingest] {
+        const Snapshot told = ingest.snapshot();
+        return Health{.known = told.known,
+                      .connected = told.connected,
+                      .status_ns = told.status_received_ns,
+                      .events_lost = told.events_lost};
+    });
+    if (!watcher) {
+        return fail(watcher.error());
+    }
+    (*ingest)->observe(**watcher);
+    const Prober prober(
+        settings->posture.probe, (*watcher)->posture().key(),
+        [&ingest = **ingest] { return ingest.snapshot().names.shared(); },
+        [&watching = **watcher](const ProbeFinding& finding) { watching.probed(finding); });
     const auto server = ApiServer::start(
         options.listen, {.metrics =
                              [&] {
@@ -159,6 +177,10 @@ class StopSignals {
             return fail(listening.error());
         }
         operators = std::move(*listening);
+        operators->also(
+            [&](std::string_view json) { return answer_acknowledgement((*watcher)->alerts(), json); });
+        operators->on_widened(
+            [&](const std::string& user, const std::string& why) { (*watcher)->policy_widened(user, why); });
     }
     std::atomic<bool> stop = false;
     std::atomic<bool> stop_commands = false;

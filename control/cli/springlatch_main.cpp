@@ -12,12 +12,14 @@
 #include "config/time_text.h"
 #include "control/api/ecs.h"
 #include "control/cli/activate.h"
+#include "control/cli/alerts.h"
 #include "control/cli/hits.h"
 #include "control/cli/output.h"
 #include "control/cli/policy_diff.h"
 #include "control/cli/policy_explain.h"
 #include "control/cli/policy_lint.h"
 #include "control/cli/policy_test.h"
+#include "control/cli/posture.h"
 #include "control/cli/reach.h"
 #include "control/cli/replay.h"
 #include "control/cli/secret.h"
@@ -156,6 +158,8 @@ struct QueryOptions {
     query_command->callback([&] { code = query(querying); });
 
     add_who(app, code);
+    add_posture(app, code);
+    add_alerts(app, code);
 
     CLI::App* policy_command = app.add_subcommand("policy", "Work on policies");
     policy_command->require_subcommand(1);

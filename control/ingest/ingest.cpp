@@ -503,6 +503,9 @@ void Ingest::take(const WholeEvent& whole, std::uint32_t worker) {
     ++events_taken_;
     const EventRecord& record = whole.record;
     if (record.kind == EventKind::response || record.kind == EventKind::closed) {
+        if (observer_ != nullptr) {
+            observer_->saw_answer(record, worker);
+        }
         take_answer(record, worker);
         return;
     }
@@ -511,6 +514,9 @@ void Ingest::take(const WholeEvent& whole, std::uint32_t worker) {
     event.life = hello_.start_ns;
     event.worker = worker;
     event.sequence = unique_sequence(record.sequence, worker, hello_.header.workers);
+    if (observer_ != nullptr) {
+        observer_->saw_request(record, event);
+    }
     const bool counted = event.request && record.action == EventAction::allowed &&
                          names.record(record.rule, record.service) == Record::aggregate;
     const std::int64_t id = counted ? aggregate(record, event) : store_.add(event);

@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "control/alerts/watcher.h"
 #include "control/credentials/check_pool.h"
 #include "control/ingest/aggregates.h"
 #include "control/ingest/hit_taker.h"
@@ -87,6 +88,8 @@ class Ingest {
     /// Waits up to `timeout_ms` for a message, then reads what came. Returns how many events were taken.
     std::size_t step(int timeout_ms);
     [[nodiscard]] Snapshot snapshot() const;
+    /// Who is told of every request and answer, from step()'s thread; before the first step().
+    void observe(EventObserver& observer) noexcept { observer_ = &observer; }
 
     /// Hands a policy to the data plane: `bytes` of the file. It is the own one from its adoption on. From
     /// any thread but step()'s; one at a time.
@@ -141,6 +144,7 @@ class Ingest {
     PolicyBook policies_;
     Store& store_;
     CheckPool* checks_;
+    EventObserver* observer_ = nullptr;
     std::deque<CheckAnswer> answers_;  ///< that the data plane has not taken yet
     HelloMessage hello_;
     bool known_ = false;

@@ -20,6 +20,8 @@ class Names {
 
     [[nodiscard]] bool has_policy() const noexcept { return policy_ != nullptr; }
     [[nodiscard]] const CompiledPolicy* policy() const noexcept { return policy_.get(); }
+    /// Null without one.
+    [[nodiscard]] const std::shared_ptr<const CompiledPolicy>& shared() const noexcept { return policy_; }
     [[nodiscard]] const std::array<std::uint8_t, 32>& sha256() const noexcept { return sha256_; }
     [[nodiscard]] bool fits(const std::array<std::uint8_t, 32>& sha256) const noexcept {
         return has_policy() && sha256 == sha256_;

@@ -262,17 +262,28 @@ void OperatorSocket::serve(int peer) {
         answer.error = "only root and the user of springlatchd may do this";
     } else if (!receive_message(peer, 1U << 16U, json, file)) {
         return;
+    } else if (auto other = others_ ? others_(json) : std::nullopt) {
+        answer = std::move(*other);
     } else if (auto command = command_of(json); !command) {
         answer.error = command.error();
     } else {
         command->bytes = std::move(file);
         answer = manager_.handle(*command, operator_of(credentials.uid));
+        if (widened_ && answer.error.empty() && !command->widen.empty() && !command->dry_run) {
+            widened_(operator_of(credentials.uid).name, command->widen);
+        }
     }
     (void)send_message(peer, json_of(answer), {});
 }
 
 tl::expected<PolicyAnswer, std::string> ask_springlatchd(const std::string& path,
                                                          const PolicyCommand& command) {
+    return put_to_springlatchd(path, json_of(command), command.bytes);
+}
+
+tl::expected<PolicyAnswer, std::string> put_to_springlatchd(const std::string& path,
+                                                            const std::string& question,
+                                                            const std::string& file) {
     const auto address = unix_address(path);
     const Descriptor peer(address ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1);
     if (peer.fd < 0 || connect(peer.fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
@@ -283,7 +294,7 @@ tl::expected<PolicyAnswer, std::string> ask_springlatchd(const std::string& path
     be_patient(peer.fd, longest_activation_seconds);
     std::string json;
     std::string nothing;
-    if (!send_message(peer.fd, json_of(command), command.bytes) ||
+    if (!send_message(peer.fd, question, file) ||
         !receive_message(peer.fd, operator_json_bytes_max, json, nothing)) {
         return tl::unexpected(path +
                               ": springlatchd did not answer; see policy history for what became of it");

@@ -8,7 +8,9 @@
 //   as.
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -45,6 +47,14 @@ class OperatorSocket {
     OperatorSocket(const OperatorSocket&) = delete;
     OperatorSocket& operator=(const OperatorSocket&) = delete;
 
+    /// Who is asked about commands first; nothing if it is none of his.
+    using Others = std::function<std::optional<PolicyAnswer>(std::string_view json)>;
+    void also(Others others) { others_ = std::move(others); }
+    /// Told of every policy that was activated with --widen.
+    void on_widened(std::function<void(const std::string& user, const std::string& why)> told) {
+        widened_ = std::move(told);
+    }
+
     /// Waits up to `timeout_ms` for an operator and does what is asked.
     void step(int timeout_ms);
 
@@ -56,10 +66,16 @@ class OperatorSocket {
     std::string path_;
     int fd_;
     PolicyManager& manager_;
+    Others others_;
+    std::function<void(const std::string&, const std::string&)> widened_;
 };
 
 /// The operator's end. Error: one line.
 [[nodiscard]] tl::expected<PolicyAnswer, std::string> ask_springlatchd(const std::string& path,
                                                                        const PolicyCommand& command);
+/// Another command, as JSON.
+[[nodiscard]] tl::expected<PolicyAnswer, std::string> put_to_springlatchd(const std::string& path,
+                                                                          const std::string& json,
+                                                                          const std::string& file = "");
 
 }  // namespace springlatch::control

@@ -91,13 +91,16 @@ struct HostPort {
     WebhookSettings webhook;
     part.read_text("url", webhook.url);
     const bool plain = webhook.url.starts_with("http://");
-    const std::string_view rest = std::string_view(webhook.url).substr(
-        plain ? 7 : webhook.url.starts_with("https://") ? 8 : webhook.url.size());
+    const std::string_view rest = std::string_view(webhook.url)
+                                      .substr(plain                                 ? 7
+                                              : webhook.url.starts_with("https://") ? 8
+                                                                                    : webhook.url.size());
     const auto host = host_port_of(rest.substr(0, rest.find_first_of("/?#")));
     read_file_name(part, "token_file", webhook.token_file);
     read_file_name(part, "ca_file", webhook.ca_file);
     if (!webhook.url.empty() && !host) {
-        part.say("url", "found no URL of the form https://HOST[:PORT]/PATH; what is secret belongs into token_file");
+        part.say("url",
+                 "found no URL of the form https://HOST[:PORT]/PATH; what is secret belongs into token_file");
     } else if (host && plain && !is_loopback(host->host)) {
         part.say("url", "found http:// to another machine; allowed: https://, or http:// to this machine");
     }
@@ -116,14 +119,17 @@ struct HostPort {
         syslog.transport = Transport::unix_socket;
         syslog.host = to.substr(7);
         if (syslog.host.size() > 107) {
-            part.say("to", "found a path of " + std::to_string(syslog.host.size()) + " bytes; at most 107 are allowed");
+            part.say("to", "found a path of " + std::to_string(syslog.host.size()) +
+                               " bytes; at most 107 are allowed");
         }
         return syslog;
     }
     const bool tcp = to.starts_with("tcp://");
-    const auto host = tcp || to.starts_with("udp://") ? host_port_of(std::string_view(to).substr(6)) : std::nullopt;
+    const auto host =
+        tcp || to.starts_with("udp://") ? host_port_of(std::string_view(to).substr(6)) : std::nullopt;
     if (!host) {
-        part.say("to", "found " + in_quotes(to) + "; allowed: udp://HOST[:PORT], tcp://HOST[:PORT], unix:///PATH");
+        part.say("to",
+                 "found " + in_quotes(to) + "; allowed: udp://HOST[:PORT], tcp://HOST[:PORT], unix:///PATH");
         return syslog;
     }
     syslog.transport = tcp ? Transport::tcp : Transport::udp;
@@ -135,7 +141,8 @@ struct HostPort {
 [[nodiscard]] bool is_mail_address(const std::string& text) {
     const std::size_t at = text.find('@');
     return at != std::string::npos && at > 0 && at + 1 < text.size() && text.size() <= 254 &&
-           text.find('@', at + 1) == std::string::npos && text.find_first_of(" \t\r\n<>,;\"\\()") == std::string::npos;
+           text.find('@', at + 1) == std::string::npos &&
+           text.find_first_of(" \t\r\n<>,;\"\\()") == std::string::npos;
 }
 
 [[nodiscard]] MailSettings mail_of(const SettingsPart& part) {
@@ -151,7 +158,8 @@ struct HostPort {
                           ? host_port_of(std::string_view(mail.server).substr(smtps ? 8 : 7))
                           : std::nullopt;
     if (!mail.server.empty() && !host) {
-        part.say("server", "found " + in_quotes(mail.server) + "; allowed: smtps://HOST[:PORT], smtp://HOST[:PORT]");
+        part.say("server",
+                 "found " + in_quotes(mail.server) + "; allowed: smtps://HOST[:PORT], smtp://HOST[:PORT]");
     } else if (host && !mail.tls && (smtps || !is_loopback(host->host))) {
         part.say("tls", "never is allowed only with smtp:// to this machine");
     }
@@ -168,7 +176,8 @@ struct HostPort {
         }
         mail.to.push_back(to[i].get<std::string>());
         if (!is_mail_address(mail.to.back())) {
-            part.part("to").say(std::to_string(i).c_str(), "found " + in_quotes(mail.to.back()) + "; this must be an address, NAME@DOMAIN");
+            part.part("to").say(std::to_string(i).c_str(), "found " + in_quotes(mail.to.back()) +
+                                                               "; this must be an address, NAME@DOMAIN");
         }
     }
     return mail;
@@ -180,10 +189,14 @@ struct HostPort {
                std::string_view::npos;
 }
 
-void read_channel(const SettingsPart& channels, const std::string& name, std::vector<ChannelSettings>& target) {
+void read_channel(const SettingsPart& channels, const std::string& name,
+                  std::vector<ChannelSettings>& target) {
     const SettingsPart part = channels.part(name.c_str());
     if (!is_name(name)) {
-        channels.say(name.c_str(), "the name " + in_quotes(name) + " is not allowed; a name has 1 to 64 letters, digits, dots, underscores or hyphens", true);
+        channels.say(name.c_str(),
+                     "the name " + in_quotes(name) +
+                         " is not allowed; a name has 1 to 64 letters, digits, dots, underscores or hyphens",
+                     true);
     }
     ChannelSettings channel{.name = name, .to = {}};
     if (const auto least = word_of<Severity>(part.at("severity"), severities)) {

@@ -19,7 +19,8 @@ void read_from(const SettingsPart& probe, std::vector<IpAddress>& from) {
         const auto prefix = parse_prefix(text);
         const bool single = prefix && prefix->bits == 128 && text.find('/') == std::string::npos;
         if (!single) {
-            probe.say("from", "found " + in_quotes(text) + "; this must be an address of this machine, 192.0.2.7 or 2001:db8::7");
+            probe.say("from", "found " + in_quotes(text) +
+                                  "; this must be an address of this machine, 192.0.2.7 or 2001:db8::7");
         } else if (!from.empty() && from.front().is_v4() == prefix->first.is_v4()) {
             probe.say("from", "found two addresses of one family; allowed: one IPv4 and one IPv6 address");
         } else {

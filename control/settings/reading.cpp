@@ -9,9 +9,13 @@
 
 namespace springlatch::control {
 
-const nlohmann::json& SettingsPart::at(const char* key) const { return member(object_, key); }
+const nlohmann::json& SettingsPart::at(const char* key) const {
+    return member(object_, key);
+}
 
-bool SettingsPart::has(const char* key) const { return !at(key).is_null(); }
+bool SettingsPart::has(const char* key) const {
+    return !at(key).is_null();
+}
 
 SettingsPart SettingsPart::part(const char* key) const {
     return {at(key), pointer_to(pointer_, key), mistakes_};

@@ -27,7 +27,8 @@ class SettingsPart {
     void read_flag(const char* key, bool& target) const;
     void read_text(const char* key, std::string& target) const;
     /// `90s`, `5m`, `2h`, `1d`, in seconds; at least and at most so many.
-    void read_duration(const char* key, std::uint32_t& seconds, std::uint32_t least, std::uint32_t most) const;
+    void read_duration(const char* key, std::uint32_t& seconds, std::uint32_t least,
+                       std::uint32_t most) const;
     template <typename Number>
     void read_number(const char* key, Number& target) const {
         std::uint64_t value = 0;

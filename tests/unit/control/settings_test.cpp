@@ -22,7 +22,8 @@ std::string mistakes_in(const std::string& text) {
 TEST(Settings, AnEmptyObjectMeansTheDefaults) {
     const auto settings = parse_settings("{}", "s.json");
     ASSERT_TRUE(settings) << lines_of(settings.error());
-    EXPECT_THAT(settings->posture.probe.from, IsEmpty()) << "nobody is asked unless the address to ask from is named";
+    EXPECT_THAT(settings->posture.probe.from, IsEmpty())
+        << "nobody is asked unless the address to ask from is named";
     EXPECT_TRUE(settings->posture.open_stops_present);
     EXPECT_EQ(settings->alerts.repeat_seconds, 6U * 3600);
     EXPECT_THAT(settings->alerts.channels, IsEmpty());
@@ -40,7 +41,8 @@ TEST(Settings, EveryChannelIsRead) {
                                          "s.json");
     ASSERT_TRUE(settings) << lines_of(settings.error());
     EXPECT_FALSE(settings->posture.open_stops_present);
-    EXPECT_THAT(settings->posture.probe.from, ElementsAre(IpAddress::v4(0xc0000207), IpAddress{0x20010db8'00000000U, 7}));
+    EXPECT_THAT(settings->posture.probe.from,
+                ElementsAre(IpAddress::v4(0xc0000207), IpAddress{0x20010db8'00000000U, 7}));
     EXPECT_EQ(settings->posture.probe.every_seconds, 3600U);
     EXPECT_EQ(settings->alerts.limits.mass_read_bytes, 1000U);
     ASSERT_THAT(settings->alerts.channels, SizeIs(4));
@@ -56,36 +58,51 @@ TEST(Settings, EveryChannelIsRead) {
 
 TEST(Settings, AMistakeIsShownWhereItStands) {
     EXPECT_EQ(mistakes_in("{\n  \"postur\": {}\n}"),
-              "s.json:2:3: error: /postur: unknown key \"postur\"; allowed: $schema, alerts, api, posture, store, version; did you mean \"posture\"?\n");
+              "s.json:2:3: error: /postur: unknown key \"postur\"; allowed: $schema, alerts, api, posture, "
+              "store, version; did you mean \"posture\"?\n");
     EXPECT_EQ(mistakes_in("{\"posture\": {\"probe\": {\"from\": \"198.51.100.0/24\"}}}"),
-              "s.json:1:32: error: /posture/probe/from: found \"198.51.100.0/24\"; this must be an address of this machine, 192.0.2.7 or 2001:db8::7\n");
+              "s.json:1:32: error: /posture/probe/from: found \"198.51.100.0/24\"; this must be an address "
+              "of this machine, 192.0.2.7 or 2001:db8::7\n");
     EXPECT_THAT(mistakes_in(R"({"alerts": {"repeat": "never", "repeat": "1h"}})"), HasSubstr("duplicate"));
-    EXPECT_THAT(mistakes_in(R"({"alerts": {"repeat": "0s"}})"), HasSubstr("/alerts/repeat: found \"0s\"; allowed: a number and a unit"));
+    EXPECT_THAT(mistakes_in(R"({"alerts": {"repeat": "0s"}})"),
+                HasSubstr("/alerts/repeat: found \"0s\"; allowed: a number and a unit"));
     EXPECT_THAT(mistakes_in(R"({"alerts": {"queue": 0}})"), HasSubstr("found 0; allowed: 1 to 100000"));
-    EXPECT_THAT(mistakes_in(R"({"posture": {"open_stops_present": "no"}})"), HasSubstr("this must be true or false"));
+    EXPECT_THAT(mistakes_in(R"({"posture": {"open_stops_present": "no"}})"),
+                HasSubstr("this must be true or false"));
     EXPECT_THAT(mistakes_in(""), HasSubstr("is empty; the settings file is a JSON object"));
 }
 
 TEST(Settings, SecretsCannotLeaveTheMachineUnprotected) {
-    const auto channel = [](const std::string& text) { return mistakes_in(R"({"alerts": {"channels": {"c": )" + text + "}}}"); };
-    EXPECT_THAT(channel(R"({"webhook": {"url": "http://soc.example.net/hook"}})"), HasSubstr("found http:// to another machine"));
+    const auto channel = [](const std::string& text) {
+        return mistakes_in(R"({"alerts": {"channels": {"c": )" + text + "}}}");
+    };
+    EXPECT_THAT(channel(R"({"webhook": {"url": "http://soc.example.net/hook"}})"),
+                HasSubstr("found http:// to another machine"));
     EXPECT_EQ(channel(R"({"webhook": {"url": "http://127.0.0.1:8080/hook"}})"), "");
-    EXPECT_THAT(channel(R"({"webhook": {"url": "https://user:geheim@soc.example.net/"}})"),
-                AllOf(HasSubstr("/alerts/channels/c/webhook/url: found no URL"), testing::Not(HasSubstr("geheim"))));
-    EXPECT_THAT(channel(R"({"mail": {"server": "smtp://mail.example.net", "from": "a@b.c", "to": ["d@e.f"], "tls": "never"}})"),
-                HasSubstr("never is allowed only with smtp:// to this machine"));
-    EXPECT_THAT(channel(R"({"mail": {"server": "smtp://localhost", "from": "a@b.c\r\nBcc: x@y.z", "to": ["d@e.f>\r\nDATA"], "tls": "never"}})"),
-                AllOf(HasSubstr("/mail/from"), HasSubstr("/mail/to/0")))
+    EXPECT_THAT(
+        channel(R"({"webhook": {"url": "https://user:geheim@soc.example.net/"}})"),
+        AllOf(HasSubstr("/alerts/channels/c/webhook/url: found no URL"), testing::Not(HasSubstr("geheim"))));
+    EXPECT_THAT(
+        channel(
+            R"({"mail": {"server": "smtp://mail.example.net", "from": "a@b.c", "to": ["d@e.f"], "tls": "never"}})"),
+        HasSubstr("never is allowed only with smtp:// to this machine"));
+    EXPECT_THAT(
+        channel(
+            R"({"mail": {"server": "smtp://localhost", "from": "a@b.c\r\nBcc: x@y.z", "to": ["d@e.f>\r\nDATA"], "tls": "never"}})"),
+        AllOf(HasSubstr("/mail/from"), HasSubstr("/mail/to/0")))
         << "a line break would be another command to the mail server";
-    EXPECT_THAT(channel(R"({"webhook": {"url": "https://a.b/", "token_file": "/nonexistent/token"}})"), HasSubstr("cannot be read"));
-    EXPECT_THAT(channel(R"({"webhook": {"url": "https://a.b/"}, "syslog": {"to": "udp://a"}})"), HasSubstr("exactly one of"));
+    EXPECT_THAT(channel(R"({"webhook": {"url": "https://a.b/", "token_file": "/nonexistent/token"}})"),
+                HasSubstr("cannot be read"));
+    EXPECT_THAT(channel(R"({"webhook": {"url": "https://a.b/"}, "syslog": {"to": "udp://a"}})"),
+                HasSubstr("exactly one of"));
     EXPECT_THAT(channel(R"({"syslog": {"to": "udp://a:70000"}})"), HasSubstr("allowed: udp://HOST[:PORT]"));
 }
 
 TEST(Settings, TheSchemaTakesEveryKeyThatIsRead) {
     std::ifstream file(SPRINGLATCH_SOURCE_DIR "/config/settings.schema.json");
     const std::string schema((std::istreambuf_iterator<char>(file)), {});
-    for (const char* const key : {"open_stops_present", "probe", "repeat", "limits", "channels", "token_file", "facility"}) {
+    for (const char* const key :
+         {"open_stops_present", "probe", "repeat", "limits", "channels", "token_file", "facility"}) {
         EXPECT_THAT(schema, HasSubstr('"' + std::string(key) + '"'));
     }
 }
