@@ -30,7 +30,8 @@ constexpr std::array<Kind, static_cast<std::size_t>(AlertKind::count_)> kinds = 
 
 constexpr const char* schema =
     "CREATE TABLE IF NOT EXISTS alerts(id INTEGER PRIMARY KEY, kind INT, key TEXT, text TEXT, source TEXT, "
-    "server TEXT, service TEXT, first INT, last INT, count INT, told INT, ended INT, owner TEXT, reason TEXT, "
+    "server TEXT, service TEXT, first INT, last INT, count INT, told INT, ended INT, owner TEXT, reason "
+    "TEXT, "
     "until INT)";
 
 [[nodiscard]] bool is_exposure(const Alert& alert) {
@@ -44,10 +45,11 @@ constexpr const char* schema =
 
 [[nodiscard]] std::vector<Alert> read_rows(sqlite3* database, const std::string& condition) {
     std::vector<Alert> alerts;
-    Statement rows(database,
-                   "SELECT id, kind, key, text, source, server, service, first, last, count, told, ended, owner, "
-                   "reason, until FROM alerts " +
-                       condition);
+    Statement rows(
+        database,
+        "SELECT id, kind, key, text, source, server, service, first, last, count, told, ended, owner, "
+        "reason, until FROM alerts " +
+            condition);
     while (rows.row()) {
         Alert alert;
         std::uint32_t kind = 0;
@@ -93,8 +95,8 @@ tl::expected<std::unique_ptr<AlertBook>, std::string> AlertBook::open(const std:
     }
     std::unique_ptr<AlertBook> book(new AlertBook(std::move(*database), repeat_seconds));
     if (!book->load()) {
-        return tl::unexpected(dir + "/watch.sqlite: the alert book cannot be read: " +
-                              sqlite3_errmsg(book->database_.get()));
+        return tl::unexpected(
+            dir + "/watch.sqlite: the alert book cannot be read: " + sqlite3_errmsg(book->database_.get()));
     }
     return book;
 }
@@ -165,8 +167,9 @@ std::vector<Alert> AlertBook::due(std::uint64_t now_ns) {
             return true;
         }
         const bool taken = !alert.owner.empty() && now_ns < alert.until_ns;
-        const bool overdue = alert.owner.empty() ? now_ns >= alert.told_ns + repeat_ns_
-                                                 : now_ns >= std::max(alert.until_ns, alert.told_ns + repeat_ns_);
+        const bool overdue = alert.owner.empty()
+                                 ? now_ns >= alert.told_ns + repeat_ns_
+                                 : now_ns >= std::max(alert.until_ns, alert.told_ns + repeat_ns_);
         if (is_exposure(alert) && !taken && overdue) {
             alert.told_ns = now_ns;
             save(alert);
@@ -205,7 +208,8 @@ std::vector<Alert> AlertBook::open() const {
     return {open_.rbegin(), open_.rend()};
 }
 
-tl::expected<std::vector<Alert>, std::string> read_alerts(const std::string& dir, bool all, std::size_t limit) {
+tl::expected<std::vector<Alert>, std::string> read_alerts(const std::string& dir, bool all,
+                                                          std::size_t limit) {
     const std::string file = dir + "/watch.sqlite";
     if (!std::filesystem::exists(file)) {
         return std::vector<Alert>{};

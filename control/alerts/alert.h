@@ -4,7 +4,8 @@
 // Overview
 //   An alert has a kind and a key (a server, a source). While one is open, the same again only counts up. An
 //   exposure, a loss of events and a silent data plane end; the others end when nothing was heard of them for
-//   an hour. Exposures are told again every `repeat` until somebody acknowledges them, and after `until` again.
+//   an hour. Exposures are told again every `repeat` until somebody acknowledges them, and after `until`
+//   again.
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -37,10 +38,10 @@ enum class AlertKind : std::uint8_t {
 struct Alert {
     std::int64_t id = 0;
     AlertKind kind = AlertKind::exposure;
-    std::string key;   ///< what it is about: one alert of a kind and key is open at a time
-    std::string text;  ///< one line
-    std::string source;   ///< an address; "": none
-    std::string server;   ///< ADDRESS:PORT
+    std::string key;     ///< what it is about: one alert of a kind and key is open at a time
+    std::string text;    ///< one line
+    std::string source;  ///< an address; "": none
+    std::string server;  ///< ADDRESS:PORT
     std::string service;
     std::uint64_t first_ns = 0;  ///< since the Unix epoch, of what it tells
     std::uint64_t last_ns = 0;

@@ -13,20 +13,21 @@ struct Agent {
     std::string_view who;
 };
 /// As their sources write them; a client can write anything.
-constexpr std::array<Agent, 10> agents = {{{"l9plugin-ElasticSearch", "LeakIX"},
-                                           {"+https://leakix.net/", "LeakIX"},
-                                           {"zgrab/0.x", "zgrab"},
-                                           {"Nmap Scripting Engine", "nmap"},
-                                           {"CensysInspect/", "Censys"},
-                                           {"InternetMeasurement/1.0", "Driftnet"},
-                                           {"Expanse, a Palo Alto Networks company", "Palo Alto Networks Expanse"},
-                                           {"httpx - Open-source project", "httpx"},
-                                           {"masscan/1.", "masscan"},
-                                           {"Nuclei - Open-source project", "nuclei"}}};
+constexpr std::array<Agent, 10> agents = {
+    {{"l9plugin-ElasticSearch", "LeakIX"},
+     {"+https://leakix.net/", "LeakIX"},
+     {"zgrab/0.x", "zgrab"},
+     {"Nmap Scripting Engine", "nmap"},
+     {"CensysInspect/", "Censys"},
+     {"InternetMeasurement/1.0", "Driftnet"},
+     {"Expanse, a Palo Alto Networks company", "Palo Alto Networks Expanse"},
+     {"httpx - Open-source project", "httpx"},
+     {"masscan/1.", "masscan"},
+     {"Nuclei - Open-source project", "nuclei"}}};
 
-constexpr std::array<std::string_view, 9> tell_tales = {"/_cat/indices", "/_cat/nodes",  "/_nodes",
-                                                        "/_all/_search", "/_aliases",    "/_stats",
-                                                        "/_mapping",     "/_cluster/state", "/_all/_settings"};
+constexpr std::array<std::string_view, 9> tell_tales = {
+    "/_cat/indices", "/_cat/nodes", "/_nodes",         "/_all/_search",  "/_aliases",
+    "/_stats",       "/_mapping",   "/_cluster/state", "/_all/_settings"};
 
 [[nodiscard]] Alert alert_about(AlertKind kind, const RequestSeen& request, std::string text) {
     Alert alert;
@@ -57,8 +58,9 @@ bool is_tell_tale(std::string_view path) {
 }
 
 bool is_destructive(std::uint8_t method, std::string_view path) {
-    return method == static_cast<std::uint8_t>(http::Method::delete_) || path.ends_with("/_delete_by_query") ||
-           path.ends_with("/_close") || path.find("/_shutdown") != std::string_view::npos;
+    return method == static_cast<std::uint8_t>(http::Method::delete_) ||
+           path.ends_with("/_delete_by_query") || path.ends_with("/_close") ||
+           path.find("/_shutdown") != std::string_view::npos;
 }
 
 Behaviour::Source& Behaviour::source(const IpAddress& address, std::uint64_t time_ns) {
@@ -81,9 +83,9 @@ Behaviour::Source& Behaviour::source(const IpAddress& address, std::uint64_t tim
 std::vector<Alert> Behaviour::request(const RequestSeen& request) {
     std::vector<Alert> alerts;
     Source& from = source(request.source, request.time_ns);
-    const bool stranger = !request.identified &&
-                          (request.credentials == static_cast<std::uint8_t>(http::Credentials::none) ||
-                           request.action != EventAction::allowed);
+    const bool stranger =
+        !request.identified && (request.credentials == static_cast<std::uint8_t>(http::Credentials::none) ||
+                                request.action != EventAction::allowed);
     if (stranger) {
         if (from.servers.size() < limits_.scanner_servers) {
             from.servers.insert(request.server);
@@ -98,24 +100,28 @@ std::vector<Alert> Behaviour::request(const RequestSeen& request) {
         } else if (from.servers.size() >= limits_.scanner_servers) {
             why = "it asked " + std::to_string(from.servers.size()) + " servers";
         } else if (from.tell_tales.size() >= 2) {
-            why = "it asks what there is to take: " + *from.tell_tales.begin() + ", " + *from.tell_tales.rbegin();
+            why = "it asks what there is to take: " + *from.tell_tales.begin() + ", " +
+                  *from.tell_tales.rbegin();
         }
         if (!why.empty()) {
             alerts.push_back(alert_about(AlertKind::scanner, request,
-                                         "you are being indexed: " + request.source_text + " brings no accepted credentials, and " + why));
+                                         "you are being indexed: " + request.source_text +
+                                             " brings no accepted credentials, and " + why));
         }
     }
     if (request.reason == Reason::bad_credentials && ++from.guesses >= limits_.guesses) {
         alerts.push_back(alert_about(AlertKind::brute_force, request,
-                                     request.source_text + " tries credentials: " + std::to_string(from.guesses) +
+                                     request.source_text +
+                                         " tries credentials: " + std::to_string(from.guesses) +
                                          " requests refused for them, the last by " + request.service));
     }
     if (request.action != EventAction::allowed && is_destructive(request.method, request.path)) {
         const bool denied = request.action == EventAction::denied;
         alerts.push_back(alert_about(AlertKind::destructive_denied, request,
-                                     request.source_text + " asked " + request.service + " to destroy something: " +
-                                         (denied ? "denied" : "it passed, since the policy only observes") + " (" +
-                                         std::string(name_of(request.reason)) + ")"));
+                                     request.source_text + " asked " + request.service +
+                                         " to destroy something: " +
+                                         (denied ? "denied" : "it passed, since the policy only observes") +
+                                         " (" + std::string(name_of(request.reason)) + ")"));
     }
     return alerts;
 }
@@ -127,7 +133,8 @@ std::vector<Alert> Behaviour::answer(const RequestSeen& request, std::uint16_t s
     const bool brought = request.credentials != static_cast<std::uint8_t>(http::Credentials::none);
     if (status == 401 && brought && ++from.guesses >= limits_.guesses) {
         alerts.push_back(alert_about(AlertKind::brute_force, request,
-                                     request.source_text + " tries credentials: " + std::to_string(from.guesses) +
+                                     request.source_text +
+                                         " tries credentials: " + std::to_string(from.guesses) +
                                          " requests refused for them, the last by " + request.service));
     }
     constexpr std::size_t services_max = 64;
@@ -140,10 +147,11 @@ std::vector<Alert> Behaviour::answer(const RequestSeen& request, std::uint16_t s
         ++reading.pages;
     }
     if (reading.bytes >= limits_.mass_read_bytes || reading.pages >= limits_.mass_read_pages) {
-        Alert alert = alert_about(AlertKind::mass_read, request,
-                                  request.source_text + " reads much from " + request.service + ": " +
-                                      std::to_string(reading.bytes) + " bytes and " + std::to_string(reading.pages) +
-                                      " scroll pages within " + std::to_string(limits_.window_seconds) + " s");
+        Alert alert =
+            alert_about(AlertKind::mass_read, request,
+                        request.source_text + " reads much from " + request.service + ": " +
+                            std::to_string(reading.bytes) + " bytes and " + std::to_string(reading.pages) +
+                            " scroll pages within " + std::to_string(limits_.window_seconds) + " s");
         alert.key += ' ' + request.service;
         alerts.push_back(std::move(alert));
     }

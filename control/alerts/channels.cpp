@@ -67,7 +67,8 @@ void Channel::run() {
         }
         ++totals_.failed;
         if (totals_.problem != problem) {
-            std::fprintf(stderr, "springlatchd: alerts to %s: %s; tried again\n", name_.c_str(), problem.c_str());
+            std::fprintf(stderr, "springlatchd: alerts to %s: %s; tried again\n", name_.c_str(),
+                         problem.c_str());
         }
         totals_.problem = std::move(problem);
         wake_.wait_for(lock, pause, [this] { return stop_.load(); });

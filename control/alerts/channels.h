@@ -1,8 +1,9 @@
 #pragma once
-// Where alerts go: one thread and one bounded queue a channel, so that a dead mail server holds up no webhook.
+// Where alerts go: one thread and one bounded queue a channel, so that a dead mail server holds up no
+// webhook.
 //
-// A delivery that fails is tried again after 1, 2, 4, … seconds, at most 5 minutes, for as long as the process
-// lives; what finds the queue full is dropped and counted. Secrets are read from their files for each
+// A delivery that fails is tried again after 1, 2, 4, … seconds, at most 5 minutes, for as long as the
+// process lives; what finds the queue full is dropped and counted. Secrets are read from their files for each
 // delivery and wiped; errors never quote them (P6).
 #include <atomic>
 #include <chrono>

@@ -155,10 +155,11 @@ std::size_t read_mail(char* target, std::size_t size, std::size_t count, void* c
     std::array<char, 64> date{};
     std::strftime(date.data(), date.size(), "%a, %d %b %Y %H:%M:%S +0000", &parts);
     return "Date: " + std::string(date.data()) + "\r\nFrom: " + mail.from + "\r\nTo: " + to +
-           "\r\nSubject: [springlatch] " + word_of(severity_of(alert.kind)) + ": " + name_of(alert.kind) + " " +
-           plain_line(alert.server.empty() ? alert.source : alert.server) + "\r\nMessage-ID: <alert-" +
+           "\r\nSubject: [springlatch] " + word_of(severity_of(alert.kind)) + ": " + name_of(alert.kind) +
+           " " + plain_line(alert.server.empty() ? alert.source : alert.server) + "\r\nMessage-ID: <alert-" +
            std::to_string(alert.id) + "-" + std::to_string(alert.told_ns) +
-           "@springlatch.invalid>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n" +
+           "@springlatch.invalid>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
+           "charset=us-ascii\r\n\r\n" +
            plain_line(alert.text) + "\r\n\r\nFirst " + rfc3339(alert.first_ns) + ", last " +
            rfc3339(alert.last_ns) + ", count " + std::to_string(alert.count) +
            ".\r\nTake it: springlatch alerts ack " + std::to_string(alert.id) +
@@ -183,7 +184,8 @@ std::size_t read_mail(char* target, std::size_t size, std::size_t count, void* c
     }
     const std::string from = '<' + mail.from + '>';
     curl_easy_setopt(curl.get(), CURLOPT_URL, mail.server.c_str());
-    curl_easy_setopt(curl.get(), CURLOPT_USE_SSL, static_cast<long>(mail.tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
+    curl_easy_setopt(curl.get(), CURLOPT_USE_SSL,
+                     static_cast<long>(mail.tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
     if (!mail.user.empty()) {
         curl_easy_setopt(curl.get(), CURLOPT_USERNAME, mail.user.c_str());
         curl_easy_setopt(curl.get(), CURLOPT_PASSWORD, password.c_str());

@@ -160,7 +160,8 @@ void Watcher::take_answer(const EventRecord& record, std::uint32_t worker) {
     }
     const Waiting waiting = std::move(found->second);
     waiting_.erase(found);
-    for (Alert& alert : behaviour_.answer(waiting.request, record.status, record.response_bytes, record.time_ns)) {
+    for (Alert& alert :
+         behaviour_.answer(waiting.request, record.status, record.response_bytes, record.time_ns)) {
         raise(std::move(alert));
     }
     const bool stranger = waiting.request.credentials == static_cast<std::uint8_t>(http::Credentials::none);
@@ -177,9 +178,9 @@ void Watcher::take_answer(const EventRecord& record, std::uint32_t worker) {
     seen.address = waiting.address;
     seen.port = waiting.port;
     seen.service = waiting.request.service;
-    seen.what = !served                                          ? AnswerSeen::What::refused
-                : operation == elasticsearch::Operation::info    ? AnswerSeen::What::told
-                                                                 : AnswerSeen::What::served;
+    seen.what = !served                                       ? AnswerSeen::What::refused
+                : operation == elasticsearch::Operation::info ? AnswerSeen::What::told
+                                                              : AnswerSeen::What::served;
     seen.status = record.status;
     seen.kind = std::hash<std::string>{}(waiting.request.path) | 1U;
     seen.time_ns = record.time_ns;
@@ -205,7 +206,8 @@ void Watcher::turned(const PostureTurn& turn) {
     alert.service = server.service;
     alert.first_ns = server.since_ns;
     alert.last_ns = server.since_ns;
-    alert.text = key + " (" + server.service + ") is open" + (turn.again ? " again" : "") + ": " + server.evidence;
+    alert.text =
+        key + " (" + server.service + ") is open" + (turn.again ? " again" : "") + ": " + server.evidence;
     raise(std::move(alert));
 }
 
@@ -242,7 +244,8 @@ void Watcher::tick(std::uint64_t now_ns) {
         alert.kind = AlertKind::dataplane_silent;
         alert.key = "data plane";
         alert.count = 1;
-        alert.text = health.connected ? "the data plane is connected but tells nothing" : "the data plane is not connected";
+        alert.text = health.connected ? "the data plane is connected but tells nothing"
+                                      : "the data plane is not connected";
         raise(alert);
     } else if (!silent && silent_) {
         alerts_->end(AlertKind::dataplane_silent, "data plane", now_ns);

@@ -73,7 +73,9 @@ void print(const Alert& alert) {
     } else if (const auto time = parse_time(options.until)) {
         options.given.until_ns = *time;
     } else {
-        return fail("--until: " + options.until + " is neither a time (2026-12-01T00:00:00Z) nor one from now on (12h, 7d)", 2);
+        return fail("--until: " + options.until +
+                        " is neither a time (2026-12-01T00:00:00Z) nor one from now on (12h, 7d)",
+                    2);
     }
     const auto answer = put_to_springlatchd(options.socket, json_of(options.given));
     if (!answer || !answer->error.empty()) {

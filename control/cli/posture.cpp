@@ -35,8 +35,9 @@ constexpr double day_ns = 86'400e9;
     json["mirrors"] = server.mirrors;
     json["history"] = nlohmann::ordered_json::array();
     for (const PostureChange& change : server.history) {
-        json["history"].push_back(
-            {{"time", rfc3339(change.time_ns)}, {"state", name_of(change.to)}, {"evidence", change.evidence}});
+        json["history"].push_back({{"time", rfc3339(change.time_ns)},
+                                   {"state", name_of(change.to)},
+                                   {"evidence", change.evidence}});
     }
     return json;
 }
@@ -49,7 +50,8 @@ void print(const ServerPosture& server) {
     }
     std::printf("\n");
     if (server.exposed_ns != 0) {
-        std::printf("         exposed for %.1f days in all\n", static_cast<double>(server.exposed_ns) / day_ns);
+        std::printf("         exposed for %.1f days in all\n",
+                    static_cast<double>(server.exposed_ns) / day_ns);
     }
     for (const std::string& mirror : server.mirrors) {
         std::printf("         the same data as %s\n", mirror.c_str());

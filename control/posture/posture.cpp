@@ -13,7 +13,8 @@ constexpr std::uint32_t refusals_to_close = 3;
 constexpr std::uint64_t store_seen_every_ns = 60'000'000'000;
 
 constexpr const char* schema =
-    "CREATE TABLE IF NOT EXISTS servers(address TEXT, port INT, service TEXT, state INT, since INT, seen INT, "
+    "CREATE TABLE IF NOT EXISTS servers(address TEXT, port INT, service TEXT, state INT, since INT, seen "
+    "INT, "
     "evidence TEXT, exposed INT, data INT, PRIMARY KEY(address, port));"
     "CREATE TABLE IF NOT EXISTS changes(id INTEGER PRIMARY KEY, address TEXT, port INT, time INT, state INT, "
     "evidence TEXT);"
@@ -101,8 +102,8 @@ tl::expected<std::unique_ptr<PostureBook>, std::string> PostureBook::open(const 
     }
     std::unique_ptr<PostureBook> book(new PostureBook(std::move(*database)));
     if (!book->load()) {
-        return tl::unexpected(dir + "/watch.sqlite: the posture book cannot be read: " +
-                              sqlite3_errmsg(book->database_.get()));
+        return tl::unexpected(
+            dir + "/watch.sqlite: the posture book cannot be read: " + sqlite3_errmsg(book->database_.get()));
     }
     return book;
 }
@@ -179,12 +180,14 @@ std::optional<PostureTurn> PostureBook::turn(Entry& entry, Posture to, const std
     }
     entry.told_kind = 0;
     entry.refusals = 0;
-    Statement put(database_.get(), "INSERT INTO changes(address, port, time, state, evidence) VALUES(?,?,?,?,?)");
+    Statement put(database_.get(),
+                  "INSERT INTO changes(address, port, time, state, evidence) VALUES(?,?,?,?,?)");
     put << server.address << server.port << time_ns << static_cast<int>(to) << evidence;
     (void)put.run();  // what cannot be written is still known here, and save() comes again
-    Statement prune(database_.get(),
-                    "DELETE FROM changes WHERE address=? AND port=? AND id NOT IN (SELECT id FROM changes WHERE "
-                    "address=? AND port=? ORDER BY id DESC LIMIT 100)");
+    Statement prune(
+        database_.get(),
+        "DELETE FROM changes WHERE address=? AND port=? AND id NOT IN (SELECT id FROM changes WHERE "
+        "address=? AND port=? ORDER BY id DESC LIMIT 100)");
     prune << server.address << server.port << server.address << server.port;
     (void)prune.run();
     save(entry);
@@ -220,15 +223,15 @@ std::optional<PostureTurn> PostureBook::saw(const AnswerSeen& answer) {
     }
     known->refusals = 0;
     if (answer.what == AnswerSeen::What::served) {
-        return turn(*known, Posture::open,
-                    "it did what a request without credentials asked for: " + status, answer.time_ns);
+        return turn(*known, Posture::open, "it did what a request without credentials asked for: " + status,
+                    answer.time_ns);
     }
     if (known->told_kind == 0) {
         known->told_kind = answer.kind;
     }
     if (known->server.state == Posture::open || known->told_kind != answer.kind) {
-        return turn(*known, Posture::open, "it tells about itself without credentials, in two ways: " + status,
-                    answer.time_ns);
+        return turn(*known, Posture::open,
+                    "it tells about itself without credentials, in two ways: " + status, answer.time_ns);
     }
     return std::nullopt;
 }

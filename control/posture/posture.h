@@ -4,9 +4,9 @@
 // Rules
 //   An answer 2xx to a request without credentials that reads or changes something says that the server is
 //   open: one such answer is the exposure itself. An answer 2xx that only tells what the server is (`info`)
-//   says less: two of different kinds are needed. OPTIONS says nothing. A 401 says that it is closed; one that
-//   was open has to say so three times with no answer 2xx between. What the prober found counts by itself: it
-//   looks for two signs, and twice.
+//   says less: two of different kinds are needed. OPTIONS says nothing. A 401 says that it is closed; one
+//   that was open has to say so three times with no answer 2xx between. What the prober found counts by
+//   itself: it looks for two signs, and twice.
 // P6: indices and clusters are known by a keyed hash, names are not kept.
 #include <cstdint>
 #include <map>
@@ -36,10 +36,10 @@ struct ServerPosture {
     std::uint16_t port = 0;
     std::string service;
     Posture state = Posture::unknown;
-    std::uint64_t since_ns = 0;  ///< of this state, since the Unix epoch
-    std::uint64_t seen_ns = 0;   ///< of the last evidence for it
-    std::string evidence;        ///< of this state, in words
-    std::uint64_t exposed_ns = 0;  ///< how long it was open in all, as of the question
+    std::uint64_t since_ns = 0;          ///< of this state, since the Unix epoch
+    std::uint64_t seen_ns = 0;           ///< of the last evidence for it
+    std::string evidence;                ///< of this state, in words
+    std::uint64_t exposed_ns = 0;        ///< how long it was open in all, as of the question
     std::vector<PostureChange> history;  ///< the oldest first
     std::vector<std::string> mirrors;    ///< servers that show the same data, as ADDRESS:PORT
 };
@@ -92,9 +92,9 @@ class PostureBook {
     struct Entry {
         ServerPosture server;
         std::uint64_t data = 0;
-        std::uint64_t told_kind = 0;   ///< of the first answer of `info`
-        std::uint32_t refusals = 0;    ///< since the last answer 2xx
-        std::uint64_t stored_ns = 0;   ///< seen_ns as it is in the file
+        std::uint64_t told_kind = 0;  ///< of the first answer of `info`
+        std::uint32_t refusals = 0;   ///< since the last answer 2xx
+        std::uint64_t stored_ns = 0;  ///< seen_ns as it is in the file
     };
     using Key = std::pair<std::string, std::uint16_t>;
     explicit PostureBook(Database database) : database_(std::move(database)) {}

@@ -62,7 +62,8 @@ class Asker {
     }
 
   private:
-    [[nodiscard]] Reply ask_by(const std::string& scheme, const char* path, const std::string& invented) const {
+    [[nodiscard]] Reply ask_by(const std::string& scheme, const char* path,
+                               const std::string& invented) const {
         Reply reply;
         const std::unique_ptr<CURL, FreeCurl> curl(curl_easy_init());
         if (!curl) {
@@ -219,7 +220,8 @@ std::vector<ProbeTarget> targets_of(const CompiledPolicy& policy) {
         }
         std::size_t left = targets_a_service_max;
         for (const AddressRange& range : service.addresses) {
-            for (IpAddress address = range.first; left > 0 && address <= range.last; address = next(address)) {
+            for (IpAddress address = range.first; left > 0 && address <= range.last;
+                 address = next(address)) {
                 for (std::size_t i = 0; left > 0 && i < service.ports.size(); ++i, --left) {
                     targets.push_back({address, service.ports[i], service.name, service.tls_allowed});
                 }
@@ -234,7 +236,10 @@ std::vector<ProbeTarget> targets_of(const CompiledPolicy& policy) {
 
 Prober::Prober(ProbeSettings settings, std::string key, PolicyNow policy,
                std::function<void(const ProbeFinding&)> found)
-    : settings_(std::move(settings)), key_(std::move(key)), policy_(std::move(policy)), found_(std::move(found)) {
+    : settings_(std::move(settings)),
+      key_(std::move(key)),
+      policy_(std::move(policy)),
+      found_(std::move(found)) {
     if (!settings_.from.empty() && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
         thread_ = std::thread([this] { run(); });
     }

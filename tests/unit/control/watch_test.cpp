@@ -29,8 +29,13 @@ struct Folder {
 };
 
 AnswerSeen answer(What what, std::uint64_t at, std::uint64_t kind = 1) {
-    return {.address = "198.51.100.10", .port = 9200, .service = "cases", .what = what,
-            .status = static_cast<std::uint16_t>(what == What::refused ? 401 : 200), .kind = kind, .time_ns = at};
+    return {.address = "198.51.100.10",
+            .port = 9200,
+            .service = "cases",
+            .what = what,
+            .status = static_cast<std::uint16_t>(what == What::refused ? 401 : 200),
+            .kind = kind,
+            .time_ns = at};
 }
 
 TEST(Posture, OneAnswerWithDocumentsAccuses) {
@@ -88,8 +93,15 @@ TEST(Posture, AnAnswerBetweenRefusalsKeepsItOpen) {
 TEST(Posture, ServersWithTheSameDataAreShownAsMirrors) {
     const Folder dir;
     const auto book = PostureBook::open(dir.path);
-    for (const auto& [address, data] : {std::pair{"198.51.100.10", 7U}, std::pair{"198.51.100.11", 7U}, std::pair{"2001:db8::12", 9U}}) {
-        (void)(*book)->probed({.address = address, .port = 9200, .service = "cases", .state = Posture::open, .evidence = "asked", .data = data, .time_ns = start});
+    for (const auto& [address, data] :
+         {std::pair{"198.51.100.10", 7U}, std::pair{"198.51.100.11", 7U}, std::pair{"2001:db8::12", 9U}}) {
+        (void)(*book)->probed({.address = address,
+                               .port = 9200,
+                               .service = "cases",
+                               .state = Posture::open,
+                               .evidence = "asked",
+                               .data = data,
+                               .time_ns = start});
     }
     const auto servers = (*book)->servers(start);
     EXPECT_THAT(servers[0].mirrors, ElementsAre("198.51.100.11:9200"));
@@ -124,9 +136,12 @@ TEST(Alerts, AnExposureIsToldAgainUntilSomebodyTakesIt) {
     EXPECT_THAT((*book)->due(start + 59 * second), IsEmpty());
     EXPECT_THAT((*book)->due(start + 60 * second), SizeIs(1));
     EXPECT_THAT((*book)->due(start + 61 * second), IsEmpty());
-    EXPECT_FALSE((*book)->acknowledge({.id = raised->id, .owner = "", .reason = "r", .until_ns = start + 999 * second}, start));
-    EXPECT_FALSE((*book)->acknowledge({.id = 77, .owner = "o", .reason = "r", .until_ns = start + 999 * second}, start));
-    ASSERT_TRUE((*book)->acknowledge({.id = raised->id, .owner = "o", .reason = "r", .until_ns = start + 999 * second}, start));
+    EXPECT_FALSE((*book)->acknowledge(
+        {.id = raised->id, .owner = "", .reason = "r", .until_ns = start + 999 * second}, start));
+    EXPECT_FALSE((*book)->acknowledge(
+        {.id = 77, .owner = "o", .reason = "r", .until_ns = start + 999 * second}, start));
+    ASSERT_TRUE((*book)->acknowledge(
+        {.id = raised->id, .owner = "o", .reason = "r", .until_ns = start + 999 * second}, start));
     EXPECT_THAT((*book)->due(start + 998 * second), IsEmpty());
     EXPECT_THAT((*book)->due(start + 999 * second), SizeIs(1)) << "the time that was given is over";
     (*book)->end(AlertKind::exposure, "s", start);
@@ -149,7 +164,8 @@ RequestSeen request_of(const std::string& path) {
 
 TEST(Behaviour, AScannerIsKnownByWhatItAsks) {
     Behaviour behaviour({});
-    EXPECT_THAT(behaviour.request(request_of("/_cat/indices")), IsEmpty()) << "one question is a curious admin";
+    EXPECT_THAT(behaviour.request(request_of("/_cat/indices")), IsEmpty())
+        << "one question is a curious admin";
     EXPECT_THAT(behaviour.request(request_of("/_nodes/stats")), SizeIs(1));
     RequestSeen owner = request_of("/_nodes");
     owner.source = IpAddress::v4(1);
@@ -161,16 +177,25 @@ TEST(Behaviour, AScannerIsKnownByWhatItAsks) {
 }
 
 TEST(Behaviour, MassReadAddsUpOneSourceAtOneService) {
-    Behaviour behaviour({.window_seconds = 600, .mass_read_bytes = 1000, .mass_read_pages = 3, .guesses = 3, .scanner_servers = 3});
+    Behaviour behaviour({.window_seconds = 600,
+                         .mass_read_bytes = 1000,
+                         .mass_read_pages = 3,
+                         .guesses = 3,
+                         .scanner_servers = 3});
     EXPECT_THAT(behaviour.answer(request_of("/x/_search"), 200, 999, start), IsEmpty());
     const auto alerts = behaviour.answer(request_of("/x/_search"), 200, 1, start);
     ASSERT_THAT(alerts, SizeIs(1));
     EXPECT_EQ(alerts[0].kind, AlertKind::mass_read);
-    EXPECT_THAT(behaviour.answer(request_of("/x/_search"), 200, 10, start + 601 * second), IsEmpty()) << "a new window";
+    EXPECT_THAT(behaviour.answer(request_of("/x/_search"), 200, 10, start + 601 * second), IsEmpty())
+        << "a new window";
 }
 
 TEST(Behaviour, GuessingAndDestroyingAreTold) {
-    Behaviour behaviour({.window_seconds = 600, .mass_read_bytes = 1000, .mass_read_pages = 3, .guesses = 3, .scanner_servers = 9});
+    Behaviour behaviour({.window_seconds = 600,
+                         .mass_read_bytes = 1000,
+                         .mass_read_pages = 3,
+                         .guesses = 3,
+                         .scanner_servers = 9});
     RequestSeen guess = request_of("/x/_search");
     guess.action = EventAction::denied;
     guess.reason = Reason::bad_credentials;
@@ -221,8 +246,10 @@ TEST(Channel, SyslogIsRfc5424WhateverTheTextHolds) {
     told.id = 7;
     told.service = R"(a]b"c\)";
     told.told_ns = start;
-    EXPECT_THAT(syslog_message(told, 10),
-                MatchesRegex(R"(<82>1 2026-[-0-9]*T[0-9:]*\.[0-9]{6}Z [^ ]+ springlatchd [0-9]+ exposure \[alert@32473 id="7" severity="critical" service="a\\]b\\"c\\\\" count="1"\] text)"));
+    EXPECT_THAT(
+        syslog_message(told, 10),
+        MatchesRegex(
+            R"(<82>1 2026-[-0-9]*T[0-9:]*\.[0-9]{6}Z [^ ]+ springlatchd [0-9]+ exposure \[alert@32473 id="7" severity="critical" service="a\\]b\\"c\\\\" count="1"\] text)"));
 }
 
 }  // namespace
