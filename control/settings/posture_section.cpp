@@ -32,7 +32,6 @@ void read_from(const SettingsPart& probe, std::vector<IpAddress>& from) {
 }  // namespace
 
 void read_posture(const SettingsPart& part, PostureSettings& posture) {
-    part.read_flag("open_stops_present", posture.open_stops_present);
     const SettingsPart probe = part.part("probe");
     read_from(probe, posture.probe.from);
     probe.read_duration("every", posture.probe.every_seconds, 1, 7 * 86400);

@@ -28,7 +28,6 @@ struct ProbeSettings {
 };
 
 struct PostureSettings {
-    bool open_stops_present = true;  ///< design, section 3
     ProbeSettings probe;
 };
 

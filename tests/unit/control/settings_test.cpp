@@ -24,14 +24,13 @@ TEST(Settings, AnEmptyObjectMeansTheDefaults) {
     ASSERT_TRUE(settings) << lines_of(settings.error());
     EXPECT_THAT(settings->posture.probe.from, IsEmpty())
         << "nobody is asked unless the address to ask from is named";
-    EXPECT_TRUE(settings->posture.open_stops_present);
     EXPECT_EQ(settings->alerts.repeat_seconds, 6U * 3600);
     EXPECT_THAT(settings->alerts.channels, IsEmpty());
 }
 
 TEST(Settings, EveryChannelIsRead) {
     const auto settings = parse_settings(R"({"version": 1,
-        "posture": {"open_stops_present": false, "probe": {"from": ["192.0.2.7", "2001:db8::7"], "every": "1h", "timeout": "2s", "per_minute": 6}},
+        "posture": {"probe": {"from": ["192.0.2.7", "2001:db8::7"], "every": "1h", "timeout": "2s", "per_minute": 6}},
         "alerts": {"repeat": "1d", "queue": 5, "limits": {"window": "5m", "mass_read_bytes": 1000, "mass_read_pages": 7, "guesses": 3, "scanner_servers": 2},
           "channels": {
             "duty": {"severity": "high", "mail": {"server": "smtp://mail.example.net:587", "from": "latch@example.net", "to": ["duty@example.net"]}},
@@ -40,7 +39,6 @@ TEST(Settings, EveryChannelIsRead) {
             "soc": {"webhook": {"url": "https://soc.example.net/hook"}}}}})",
                                          "s.json");
     ASSERT_TRUE(settings) << lines_of(settings.error());
-    EXPECT_FALSE(settings->posture.open_stops_present);
     EXPECT_THAT(settings->posture.probe.from,
                 ElementsAre(IpAddress::v4(0xc0000207), IpAddress{0x20010db8'00000000U, 7}));
     EXPECT_EQ(settings->posture.probe.every_seconds, 3600U);
@@ -67,8 +65,6 @@ TEST(Settings, AMistakeIsShownWhereItStands) {
     EXPECT_THAT(mistakes_in(R"({"alerts": {"repeat": "0s"}})"),
                 HasSubstr("/alerts/repeat: found \"0s\"; allowed: a number and a unit"));
     EXPECT_THAT(mistakes_in(R"({"alerts": {"queue": 0}})"), HasSubstr("found 0; allowed: 1 to 100000"));
-    EXPECT_THAT(mistakes_in(R"({"posture": {"open_stops_present": "no"}})"),
-                HasSubstr("this must be true or false"));
     EXPECT_THAT(mistakes_in(""), HasSubstr("is empty; the settings file is a JSON object"));
 }
 
@@ -101,8 +97,7 @@ TEST(Settings, SecretsCannotLeaveTheMachineUnprotected) {
 TEST(Settings, TheSchemaTakesEveryKeyThatIsRead) {
     std::ifstream file(SPRINGLATCH_SOURCE_DIR "/config/settings.schema.json");
     const std::string schema((std::istreambuf_iterator<char>(file)), {});
-    for (const char* const key :
-         {"open_stops_present", "probe", "repeat", "limits", "channels", "token_file", "facility"}) {
+    for (const char* const key : {"probe", "repeat", "limits", "channels", "token_file", "facility"}) {
         EXPECT_THAT(schema, HasSubstr('"' + std::string(key) + '"'));
     }
 }
