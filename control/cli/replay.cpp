@@ -22,6 +22,7 @@
 #include "control/cli/outcome.h"
 #include "control/credentials/check_pool.h"
 #include "control/ingest/ingest.h"
+#include "control/store/hit_store.h"
 #include "control/store/store.h"
 
 namespace springlatch::control {
@@ -121,8 +122,8 @@ class OutFolder {
     std::vector<fs::path> made_;
 };
 
-constexpr std::array<const char*, 4> result_files = {"forwarded.pcap", "events.ndjson", "store/events.sqlite",
-                                                     "summary.json"};
+constexpr std::array<const char*, 5> result_files = {"forwarded.pcap", "events.ndjson", "store/events.sqlite",
+                                                     "store/hits.sqlite", "summary.json"};
 
 [[nodiscard]] int fail(const std::string& text) {
     std::fprintf(stderr, "error: %s\n", text.c_str());
@@ -160,7 +161,11 @@ constexpr std::array<const char*, 4> result_files = {"forwarded.pcap", "events.n
     }
     const std::string socket = (*socket_folder)->path() + "/control.sock";
     CheckPool checks(policy.identities, CheckTime::request);
-    auto ingest = Ingest::listen(socket, Names(policy.policy, policy.sha256), store, &checks);
+    const auto hits = HitStore::open(work + "/store");
+    if (!hits) {
+        return tl::unexpected(fail(hits.error()));
+    }
+    auto ingest = Ingest::listen(socket, Names(policy.policy, policy.sha256), store, &checks, hits->get());
     if (!ingest) {
         return tl::unexpected(fail(ingest.error()));
     }
@@ -256,8 +261,10 @@ template <class Fill>
         return tl::unexpected(out + "/store: cannot be made: " + std::strerror(errno));
     }
     // Of an earlier store, and poison for the new one.
-    unlink((out + "/store/events.sqlite-wal").c_str());
-    unlink((out + "/store/events.sqlite-shm").c_str());
+    for (const char* companion :
+         {"/events.sqlite-wal", "/events.sqlite-shm", "/hits.sqlite-wal", "/hits.sqlite-shm"}) {
+        unlink((out + "/store" + companion).c_str());
+    }
     for (const char* name : result_files) {
         const std::string to = out + "/" + name;
         if (std::rename((work + "/" + name).c_str(), to.c_str()) != 0) {

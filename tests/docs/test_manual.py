@@ -4,9 +4,11 @@ A ```console block is a session at the root of the checkout with the programs in
 the lines behind it are what it prints on standard output and error together. `…` in a line stands for anything (times, hashes), a line of `…` alone for any lines.
 `[exit 1]` is the exit code, where it is not 0.
 """
+import contextlib
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
@@ -41,18 +43,27 @@ def pattern(expected):
     return "".join(parts)
 
 
-def run(command, folder):
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
-                          env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"})
-    output = done.stdout if done.stdout.endswith("\n") or not done.stdout else done.stdout + "\n"
-    return output + (f"[exit {done.returncode}]\n" if done.returncode != 0 else "")
+def run(command, folder, groups):
+    """What the command prints. `groups` takes its process group: what it leaves running behind it is the caller's to stop."""
+    shell = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                             env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"})
+    groups.append(shell.pid)
+    output, _ = shell.communicate(timeout=120)
+    output = output if output.endswith("\n") or not output else output + "\n"
+    return output + (f"[exit {shell.returncode}]\n" if shell.returncode != 0 else "")
 
 
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session.splitlines()[0][2:62])
 def test_the_example_prints_what_stands_there(session, tmp_path):
-    for command, expected in steps(session):
-        printed = run(command, tmp_path)
-        assert re.fullmatch(pattern(expected), printed), f"$ {command}\n{printed}\nexpected:\n{expected}"
+    groups = []
+    try:
+        for command, expected in steps(session):
+            printed = run(command, tmp_path, groups)
+            assert re.fullmatch(pattern(expected), printed), f"$ {command}\n{printed}\nexpected:\n{expected}"
+    finally:
+        for group in groups:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
 
 def commands_of(*path):
