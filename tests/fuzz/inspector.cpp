@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <vector>
 
 #include "dataplane/packet/decode.h"
 #include "tests/support/frames.h"
@@ -46,11 +47,38 @@ struct Verifier final : CredentialVerifier {
     }
 };
 
-PolicyParts verified_parts() {
+/// Of the even generations credentials are checked, and requests, bytes and guesses are limited.
+PolicyParts parts_of(std::uint32_t generation) {
     PolicyParts parts;
+    parts.generation = generation;
     parts.identity_names = {"somebody"};
-    parts.rules[0].credentials = CredentialNeed::verified;
+    parts.health_checks = {{.id = "balancer",
+                            .zones = {1},
+                            .services = {0},
+                            .method = http::Method::get,
+                            .path = "/",
+                            .query = "",
+                            .per_minute = 2}};
+    if (generation % 2 == 0) {
+        Rule& rule = parts.rules[0];
+        rule.credentials = CredentialNeed::verified;
+        rule.limits = {
+            {LimitPer::source, LimitOf::requests, 3, 60, 0},
+            {LimitPer::identity, LimitOf::bytes_given, 50, 60, 2},
+            {LimitPer::source, LimitOf::failed_credentials, 2, 60, 5},
+        };
+    }
     return parts;
+}
+
+constexpr std::size_t policies_max = 6;
+
+std::vector<std::shared_ptr<const CompiledPolicy>> policies() {
+    std::vector<std::shared_ptr<const CompiledPolicy>> made;
+    for (std::uint32_t generation = 1; generation <= policies_max + 1; ++generation) {
+        made.push_back(std::make_shared<const CompiledPolicy>(parts_of(generation)));
+    }
+    return made;
 }
 
 struct Input {
@@ -71,10 +99,10 @@ struct Input {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const auto present = std::make_shared<const CompiledPolicy>(PolicyParts{});
-    static const auto verified = std::make_shared<const CompiledPolicy>(verified_parts());
+    static const auto known = policies();
     // The length decides, so that the meaning of the bytes stays what it was.
-    const auto& policy = size % 2 == 0 ? present : verified;
+    std::size_t active = size % 2;
+    const auto& policy = known[active];
     NoEvents events;
     Verifier verifier;
     InspectorOptions options;
@@ -172,11 +200,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 send((kind & 8U) != 0 ? Side::inside : Side::outside, Bytes(bytes.begin(), bytes.end()));
                 break;
             }
-            case 6:
-                now += std::uint64_t{input.u8()} * 1'000'000'000U;
+            case 6: {  // time passes, or another policy takes over
+                const std::uint8_t seconds = input.u8();
+                if (seconds >= 240 && active < policies_max && inspector.can_adopt()) {
+                    const auto adoption = inspector.prepare(known[++active]);
+                    inspector.adopt(*adoption);
+                    verifier.answer.reset();
+                    break;
+                }
+                now += std::uint64_t{seconds} * 1'000'000'000U;
                 inspector.idle(now, out);
                 account();
                 break;
+            }
             default: {  // the same tuple again
                 send(Side::outside, client().seq(next = 1000 + input.u8()).flags(tcp_flag::syn).build());
                 ++next;
